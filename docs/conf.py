@@ -1,0 +1,19 @@
+"""
+How Sphinx builds these pages.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from txmqtt import __version__ as release
+
+project = "txmqtt"
+author = "the txmqtt authors"
+copyright = author
+version = release
+html_theme = "furo"
+html_title = f"txmqtt {release}"
+exclude_patterns = ["_build"]
+nitpicky = True

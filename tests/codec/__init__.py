@@ -1,0 +1,3 @@
+"""
+Floor 0, tested by data and by chance.
+"""

@@ -1,0 +1,45 @@
+"""
+Tests of txmqtt.codec.errors.
+"""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txmqtt.codec.errors import (
+    ConnectionClosed,
+    LocalProtocolError,
+    MQTTError,
+    ProtocolError,
+    Refused,
+    RemoteProtocolError,
+    UnsupportedVersion,
+)
+
+
+class ErrorTests(SynchronousTestCase):
+    def test_one_root(self) -> None:
+        """
+        Whoever catches MQTTError catches all that txmqtt raises, and ProtocolError both sides' breaches.
+        """
+        for kind in (ProtocolError, Refused, ConnectionClosed):
+            self.assertTrue(issubclass(kind, MQTTError))
+        for kind in (LocalProtocolError, RemoteProtocolError, UnsupportedVersion):
+            self.assertTrue(issubclass(kind, ProtocolError))
+        self.assertFalse(issubclass(LocalProtocolError, RemoteProtocolError))
+
+    def test_reason(self) -> None:
+        """
+        An error carries its words and the reason code for the wire.
+        """
+        error = RemoteProtocolError("varint too long", 0x81)
+        self.assertEqual((str(error), error.reason), ("varint too long", 0x81))
+        self.assertEqual(LocalProtocolError("no").reason, 0x82)
+        self.assertEqual(Refused("no", 0x87).reason, 0x87)
+        self.assertEqual(ConnectionClosed("gone").reason, 0x80)
+        self.assertEqual(ConnectionClosed("gone", 0x8B).reason, 0x8B)
+
+    def test_unsupported_version(self) -> None:
+        """
+        A version we do not speak is told with its level, so that the server can answer in the client's own terms.
+        """
+        error = UnsupportedVersion("level 6", 6)
+        self.assertEqual((error.level, error.reason, str(error)), (6, 0x84, "level 6"))

@@ -1,0 +1,3 @@
+"""
+Floor 3: who owes what to whom, and what lasts.
+"""

@@ -1,0 +1,3 @@
+"""
+Floor 2: many sessions, one message bus.
+"""

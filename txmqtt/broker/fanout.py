@@ -1,0 +1,112 @@
+"""
+One message to everybody on its route: once to each, at the right QoS, the same bytes where they would be the same.
+"""
+
+from __future__ import annotations
+
+from txmqtt.broker.routes import Delivery, Route
+from txmqtt.broker.stats import Stats
+from txmqtt.codec.constants import MQTT5
+from txmqtt.session.conversation import Turn
+from txmqtt.session.message import Message
+from txmqtt.session.outgoing import REFUSED
+from txmqtt.session.server import ServerSession
+
+#: What C{Fanout.send} reports.
+NOBODY_TOOK_IT = 0
+TAKEN = 1
+ALL_FULL = 2
+
+
+class Fanout:
+    """
+    Sends what need not be kept: QoS 0 to all who are connected, QoS 1 and 2 to sessions that end with their connection.
+    """
+
+    def __init__(self, turn: Turn, stats: Stats) -> None:
+        self._turn = turn
+        self._stats = stats
+
+    def send(self, message: Message, route: Route) -> int:
+        """
+        Append the message to the output of every receiver that is served directly.
+
+        @return: C{TAKEN} if anybody has it now, C{ALL_FULL} if somebody should have had it and none had room.
+        """
+        qos = message.qos
+        taken = 0
+        full = 0
+        frame3: bytes | None = None
+        frame5: bytes | None = None
+        for delivery in route.deliveries:
+            member = delivery.member
+            if delivery.no_local and member.client_id == message.publisher:
+                if delivery.own is None:
+                    continue
+                delivery = delivery.own
+            session = member.session
+            if qos == 0 or delivery.qos == 0:
+                if session is None:
+                    continue
+                if delivery.plain and session.sent_aliases is None:
+                    if session.version == MQTT5:
+                        if frame5 is None:
+                            frame5 = message.frame(MQTT5, self._turn.wall)
+                        sent = session.deliver(frame5)
+                    else:
+                        if frame3 is None:
+                            frame3 = message.frame(session.version, 0.0)
+                        sent = session.deliver(frame3)
+                else:
+                    sent = session.deliver_own(message, delivery.retain(message), delivery.identifiers)
+                if sent:
+                    taken += 1
+                else:
+                    self._stats.dropped_slow += 1
+            elif member.durable:
+                continue  # owed by the backend
+            elif session is not None:
+                if self._post(message, delivery, session):
+                    taken += 1
+                else:
+                    full += 1
+        if route.groups and qos == 0:
+            taken += self._to_groups(message, route)
+        self._stats.publish_sent += taken
+        if taken:
+            return TAKEN
+        return ALL_FULL if full else NOBODY_TOOK_IT
+
+    def _post(self, message: Message, delivery: Delivery, session: ServerSession) -> bool:
+        if session.post(delivery.copy(message)) == REFUSED:
+            self.full()
+            return False
+        return True
+
+    def full(self) -> None:
+        """
+        Count a message that found a queue full.
+        """
+        self._stats.dropped_full += 1
+
+    def _to_groups(self, message: Message, route: Route) -> int:
+        taken = 0
+        for group in route.groups:
+            delivery = group.listener(message)
+            if delivery is None:
+                self._stats.dropped_slow += 1
+            elif self.one(message, delivery):
+                taken += 1
+        return taken
+
+    def one(self, message: Message, delivery: Delivery) -> bool:
+        """
+        A QoS 0 copy for one receiver; False when it was dropped.
+        """
+        session = delivery.member.session
+        if session is None:
+            return False
+        if session.deliver_own(message, delivery.retain(message), delivery.identifiers):
+            return True
+        self._stats.dropped_slow += 1
+        return False

@@ -1,0 +1,215 @@
+"""
+Who asked for what: subscriptions by filter, found again by topic.
+
+Filters without wildcards are found by one look-up; the others live in a tree with a node for each level, so that finding
+all that match a topic costs no more than its levels times the branches that truly match. A leading wildcard does not see
+topics that begin with C{$} [MQTT5-4.7.2-1].
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txmqtt.codec.packets import Subscription
+
+if TYPE_CHECKING:
+    from txmqtt.broker.registry import Member
+    from txmqtt.broker.shared import Group
+
+_PLUS = b"+"
+_HASH = b"#"
+
+
+class Grant:
+    """
+    One subscription of one session: what it asked for and what it was given.
+
+    @ivar filter: as the client wrote it, C{$share/...} included: the name under which it unsubscribes.
+    @ivar below: the filter that topics are matched with.
+    @ivar qos: the maximum QoS granted.
+    @ivar identifier: the subscription identifier; 0 for none.
+    @ivar group: the shared group that it makes its session a member of, or None.
+    """
+
+    def __init__(
+        self, member: Member, asked: Subscription, below: bytes, qos: int, identifier: int, group: Group | None
+    ) -> None:
+        self.member = member
+        self.filter = asked.filter
+        self.below = below
+        self.qos = qos
+        self.no_local = asked.no_local
+        self.retain_as_published = asked.retain_as_published
+        self.identifier = identifier
+        self.identifiers: tuple[int, ...] = (identifier,) if identifier else ()
+        self.group = group
+
+
+class Interest:
+    """
+    One filter, and everybody who subscribed to it.
+    """
+
+    def __init__(self, filter: bytes) -> None:
+        self.filter = filter
+        self.grants: dict[Member, Grant] = {}
+        self.groups: dict[bytes, Group] | None = None
+
+    @property
+    def empty(self) -> bool:
+        """
+        Nobody is left.
+        """
+        return not self.grants and not self.groups
+
+
+class _Node:
+    def __init__(self) -> None:
+        self.children: dict[bytes, _Node] | None = None
+        self.plus: _Node | None = None
+        self.here: Interest | None = None  # a filter that ends at this level
+        self.below: Interest | None = None  # one that ends in "#" under it
+
+    @property
+    def bare(self) -> bool:
+        return not self.children and self.plus is None and self.here is None and self.below is None
+
+
+def wild(filter: bytes) -> bool:
+    """
+    Whether a filter has a wildcard.
+    """
+    return _PLUS in filter or _HASH in filter
+
+
+class Filters:
+    """
+    All subscriptions of one mount point.
+    """
+
+    def __init__(self) -> None:
+        self._exact: dict[bytes, Interest] = {}
+        self._root = _Node()
+
+    def find(self, filter: bytes) -> Interest | None:
+        """
+        The interest in this very filter, if anybody has it.
+        """
+        if not wild(filter):
+            return self._exact.get(filter)
+        node: _Node | None = self._root
+        levels = filter.split(b"/")
+        last = len(levels) - 1
+        for at, level in enumerate(levels):
+            assert node is not None
+            if at == last and level == _HASH:
+                return node.below
+            if level == _PLUS:
+                node = node.plus
+            else:
+                node = node.children.get(level) if node.children is not None else None
+            if node is None:
+                return None
+        return node.here if node is not None else None
+
+    def add(self, filter: bytes) -> Interest:
+        """
+        The interest in this filter, made if nobody has it yet.
+        """
+        if not wild(filter):
+            interest = self._exact.get(filter)
+            if interest is None:
+                interest = self._exact[filter] = Interest(filter)
+            return interest
+        node = self._root
+        levels = filter.split(b"/")
+        if levels[-1] == _HASH:
+            for level in levels[:-1]:
+                node = _child(node, level)
+            if node.below is None:
+                node.below = Interest(filter)
+            return node.below
+        for level in levels:
+            node = _child(node, level)
+        if node.here is None:
+            node.here = Interest(filter)
+        return node.here
+
+    def discard(self, filter: bytes) -> None:
+        """
+        Forget a filter in which nobody is interested any more, and the branch of the tree that only it needed.
+        """
+        if not wild(filter):
+            self._exact.pop(filter, None)
+            return
+        levels = filter.split(b"/")
+        below = levels[-1] == _HASH
+        if below:
+            levels.pop()
+        path: list[_Node] = [self._root]
+        for level in levels:
+            node = path[-1]
+            following = node.plus if level == _PLUS else (node.children or {}).get(level)
+            if following is None:
+                return
+            path.append(following)
+        if below:
+            path[-1].below = None
+        else:
+            path[-1].here = None
+        while levels and path[-1].bare:
+            path.pop()
+            parent = path[-1]
+            level = levels.pop()
+            if level == _PLUS:
+                parent.plus = None
+            elif parent.children is not None:
+                del parent.children[level]
+                if not parent.children:
+                    parent.children = None
+
+    def match(self, topic: bytes) -> list[Interest]:
+        """
+        Every interest that a message on this topic meets.
+        """
+        found: list[Interest] = []
+        exact = self._exact.get(topic)
+        if exact is not None:
+            found.append(exact)
+        root = self._root
+        levels = topic.split(b"/")
+        if topic.startswith(b"$"):
+            child = root.children.get(levels[0]) if root.children is not None else None
+            if child is not None:
+                _walk(child, levels, 1, found)
+        else:
+            _walk(root, levels, 0, found)
+        return found
+
+
+def _child(node: _Node, level: bytes) -> _Node:
+    if level == _PLUS:
+        if node.plus is None:
+            node.plus = _Node()
+        return node.plus
+    if node.children is None:
+        node.children = {}
+    child = node.children.get(level)
+    if child is None:
+        child = node.children[level] = _Node()
+    return child
+
+
+def _walk(node: _Node, levels: list[bytes], at: int, found: list[Interest]) -> None:
+    if node.below is not None:  # "a/#" is about "a" too
+        found.append(node.below)
+    if at == len(levels):
+        if node.here is not None:
+            found.append(node.here)
+        return
+    if node.children is not None:
+        child = node.children.get(levels[at])
+        if child is not None:
+            _walk(child, levels, at + 1, found)
+    if node.plus is not None:
+        _walk(node.plus, levels, at + 1, found)

@@ -1,0 +1,78 @@
+"""
+Every limit of the broker, in one frozen object.
+
+A limit has a default, a rule for when it is reached, and a counter in C{stats}. Sizes are bytes, times are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_KIB = 1024
+_MIB = 1024 * 1024
+_DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Policy:
+    """
+    What this broker allows.
+
+    @ivar max_connections: connections at a time; the next is refused with 0x97 (3.x: 3, server unavailable).
+    @ivar max_sessions: sessions at a time, parked ones included; the next new one is refused with 0x97 (3.x: 3).
+    @ivar connect_timeout: from the first byte until CONNACK; then the connection is closed.
+    @ivar opening_bytes: what a client may say before CONNACK; a larger CONNECT is refused with 0x95, what follows it is
+        not read until then.
+    @ivar close_timeout: how long a peer may take to read our last words; then the connection is aborted.
+    @ivar max_packet_size: of what clients send, announced on 5.0; a larger packet ends the connection with 0x95.
+    @ivar max_topic_levels: of topics and filters; a deeper one is refused with 0x90 or 0x8F (3.x: acknowledged and
+        dropped, SUBACK 0x80).
+    @ivar max_subscriptions: of one session; the next is refused with 0x97 (3.1.1: 0x80).
+    @ivar max_inflight: QoS 1 and 2 messages under way to one 3.x client; the rest queue.
+    @ivar max_inflight_5: the same for 5.0, where the client's own Receive Maximum may make it less.
+    @ivar receive_maximum: what we announce to clients of 5.0; more ends the connection with 0x93.
+    @ivar max_queued_messages: QoS 1 and 2 messages that wait for one session or shared group; a new one that finds no
+        room is dropped and counted, and its 5.0 publisher is answered 0x97 when no receiver could take it.
+    @ivar max_queued_bytes: the same in memory.
+    @ivar write_buffer: what may wait in memory for a client that reads slowly; QoS 0 beyond it is dropped and counted,
+        QoS 1 and 2 wait in their queue, and a client that lets twice as much of anything else pile up is let go.
+    @ivar max_session_expiry: 5.0 clients that ask for more are told; 3.x clients that keep their session get this.
+    @ivar max_keep_alive: 5.0 clients that ask for more, or for none, are told; 65535 lets all be.
+    @ivar topic_alias_maximum: topic aliases that a 5.0 client may use, announced.
+    @ivar max_topic_aliases: topic aliases that we use towards a 5.0 client that allows as many.
+    @ivar max_retained_messages: in the store; a new topic that finds no room is refused with 0x97 (3.x: dropped,
+        counted).
+    @ivar max_retained_bytes: the same in memory.
+    @ivar retained_page: retained messages sent in one go to one new subscription; the rest as the client reads.
+    @ivar max_routes: topics whose receivers are remembered; the oldest is forgotten, and found anew when it is needed.
+    @ivar resend_interval: 3.x only: how long a QoS 1 or 2 packet may be unanswered before it is sent again; 0 for never.
+    @ivar sys_interval: between two publications of the counters under C{$SYS/broker}; 0 for never.
+    """
+
+    max_connections: int = 100_000
+    max_sessions: int = 1_000_000
+    connect_timeout: float = 10.0
+    opening_bytes: int = 64 * _KIB
+    close_timeout: float = 5.0
+    max_packet_size: int = 2 * _MIB
+    max_topic_levels: int = 200
+    max_subscriptions: int = 100_000
+    max_inflight: int = 20
+    max_inflight_5: int = 100
+    receive_maximum: int = 100
+    max_queued_messages: int = 1_000
+    max_queued_bytes: int = 16 * _MIB
+    write_buffer: int = _MIB
+    max_session_expiry: int = 14 * _DAY
+    max_keep_alive: int = 65_535
+    topic_alias_maximum: int = 32
+    max_topic_aliases: int = 16
+    max_retained_messages: int = 1_000_000
+    max_retained_bytes: int = 1024 * _MIB
+    retained_page: int = 1_000
+    max_routes: int = 16_384
+    resend_interval: float = 20.0
+    sys_interval: float = 10.0
+
+
+DEFAULTS = Policy()

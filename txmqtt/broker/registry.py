@@ -1,0 +1,170 @@
+"""
+Where a session went: everybody who is connected here, or parked here until they return.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txmqtt.broker.expiry import Appointment
+from txmqtt.broker.filters import Filters, Grant
+from txmqtt.broker.routes import Routes
+from txmqtt.broker.shapes import Lease, Permissions
+from txmqtt.broker.stats import Stats
+from txmqtt.codec.packets import Will
+from txmqtt.session.outgoing import Outbound
+from txmqtt.session.server import ServerSession
+
+if TYPE_CHECKING:
+    from txmqtt.broker.core import Broker
+    from txmqtt.broker.retrieval import Retrieval
+
+#: So many topics that one publisher may, or may not, publish to are remembered.
+_REMEMBERED_RIGHTS = 1024
+
+
+class Mount:
+    """
+    One mount point: subscriptions and routes that see only each other.
+    """
+
+    def __init__(self, name: str, max_routes: int, stats: Stats) -> None:
+        self.name = name
+        self.filters = Filters()
+        self.routes = Routes(name, self.filters, max_routes, stats)
+
+
+class Member:
+    """
+    One session as the broker knows it: connected, or parked.
+
+    @ivar session: the conversation while it is connected, None while it is parked.
+    @ivar durable: it outlives its connection, so QoS 1 and 2 are owed to it by the backend.
+    @ivar expiry: seconds that it outlives it.
+    @ivar permissions: None where everything is allowed.
+    @ivar credited: the backend has credit to deliver to it.
+    @ivar replaced: the connection ends because another takes the session over.
+    @ivar discarded: the session ends with it, because the other begins a new one.
+    """
+
+    def __init__(self, broker: Broker, mount: Mount, client_id: str, user: str | None, lease: Lease) -> None:
+        self._broker = broker
+        self.mount = mount
+        self.client_id = client_id
+        self.user = user
+        self.lease = lease
+        self.durable = lease.durable
+        self.session: ServerSession | None = None
+        self.expiry = 0
+        self.permissions: Permissions | None = None
+        self.grants: dict[bytes, Grant] = {}
+        self.will: Will | None = None
+        self.credited = False
+        self.replaced = False
+        self.discarded = False
+        self.ending: Appointment | None = None
+        self.will_due: Appointment | None = None
+        self.retrievals: list[Retrieval] | None = None
+        self._rights: dict[bytes, bool] | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """
+        What no two sessions have in common.
+        """
+        return (self.mount.name, self.client_id)
+
+    def may_publish(self, topic: bytes) -> bool:
+        """
+        Whether it may publish to this topic; asked once and remembered.
+        """
+        permissions = self.permissions
+        if permissions is None:
+            return True
+        rights = self._rights
+        if rights is None:
+            rights = self._rights = {}
+        right = rights.get(topic)
+        if right is None:
+            right = permissions.may_publish(topic.decode())
+            if len(rights) >= _REMEMBERED_RIGHTS:
+                rights.clear()
+            rights[topic] = right
+        return right
+
+    def may_receive(self, topic: bytes) -> bool:
+        """
+        Whether it may be sent messages with this topic.
+        """
+        return self.permissions is None or self.permissions.may_receive(topic.decode())
+
+    def opened(self, lease: Lease) -> None:
+        """
+        See C{Owner}: it is opened by its arrival.
+        """
+        raise AssertionError("a member has its session already")
+
+    def refused(self, reason: int, message: str) -> None:
+        """
+        See C{Owner}: likewise.
+        """
+        raise AssertionError("a member has its session already")
+
+    def revoked(self, reason: int, ending: bool) -> None:
+        """
+        See C{Owner}: another connection has the session now. This one ends at once; nobody waits for it to close.
+        """
+        self.replaced = True
+        self.discarded = ending
+        if self.session is not None:
+            self._broker.stats.taken_over += 1
+            self.session.end(reason, "another connection took the session over")
+
+    def deliver(self, item: Outbound) -> None:
+        """
+        See C{Owner}.
+        """
+        self._broker.deliver(self, item)
+
+    def forget_rights(self) -> None:
+        """
+        What it may do has changed.
+        """
+        self._rights = None
+
+
+class Registry:
+    """
+    All members, by mount point and client identifier.
+    """
+
+    def __init__(self) -> None:
+        self._members: dict[tuple[str, str], Member] = {}
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def find(self, key: tuple[str, str]) -> Member | None:
+        """
+        Who has this mount point and client identifier.
+        """
+        return self._members.get(key)
+
+    def add(self, member: Member) -> None:
+        """
+        A session begins.
+        """
+        self._members[member.key] = member
+
+    def remove(self, member: Member) -> None:
+        """
+        A session has ended.
+        """
+        self._members.pop(member.key, None)
+
+    def everybody(self) -> list[Member]:
+        """
+        All of them.
+        """
+        return list(self._members.values())
+

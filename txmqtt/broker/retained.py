@@ -1,0 +1,139 @@
+"""
+The last message of each topic, for those who subscribe later.
+
+Topics are kept in a tree by level, so that a filter finds what it matches without looking at the rest.
+"""
+
+from __future__ import annotations
+
+from txmqtt.session.message import Message
+
+
+class _Node:
+    def __init__(self) -> None:
+        self.children: dict[bytes, _Node] | None = None
+        self.message: Message | None = None
+
+
+class Retained:
+    """
+    The retained messages of one mount point.
+
+    @ivar count: messages kept.
+    @ivar size: what they cost, bytes.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.size = 0
+        self._root = _Node()
+
+    def get(self, topic: bytes) -> Message | None:
+        """
+        The retained message of one topic.
+        """
+        node: _Node | None = self._root
+        for level in topic.split(b"/"):
+            if node is None or node.children is None:
+                return None
+            node = node.children.get(level)
+        return node.message if node is not None else None
+
+    def keep(self, message: Message) -> None:
+        """
+        From now on this is the topic's message.
+        """
+        node = self._root
+        for level in message.topic.split(b"/"):
+            if node.children is None:
+                node.children = {}
+            child = node.children.get(level)
+            if child is None:
+                child = node.children[level] = _Node()
+            node = child
+        if node.message is not None:
+            self.size -= node.message.size
+        else:
+            self.count += 1
+        self.size += message.size
+        node.message = message
+
+    def clear(self, topic: bytes) -> bool:
+        """
+        The topic has no message any more; False if it had none.
+        """
+        levels = topic.split(b"/")
+        path = [self._root]
+        for level in levels:
+            children = path[-1].children
+            child = children.get(level) if children is not None else None
+            if child is None:
+                return False
+            path.append(child)
+        message = path[-1].message
+        if message is None:
+            return False
+        path[-1].message = None
+        self.count -= 1
+        self.size -= message.size
+        while levels and path[-1].message is None and path[-1].children is None:
+            path.pop()
+            children = path[-1].children
+            assert children is not None
+            del children[levels.pop()]
+            if not children:
+                path[-1].children = None
+        return True
+
+    def find(self, filter: bytes, wall: float) -> list[Message]:
+        """
+        All messages whose topics the filter matches, without those whose time is over.
+        """
+        found: list[Message] = []
+        _search(self._root, filter.split(b"/"), 0, found)
+        if not any(message.expires_at for message in found):
+            return found
+        return [message for message in found if not message.expired(wall)]
+
+    def expired(self, wall: float) -> list[Message]:
+        """
+        All messages whose time is over.
+        """
+        found: list[Message] = []
+        _everything(self._root, found)
+        return [message for message in found if message.expired(wall)]
+
+
+def _search(node: _Node, levels: list[bytes], at: int, found: list[Message]) -> None:
+    if at == len(levels):
+        if node.message is not None:
+            found.append(node.message)
+        return
+    level = levels[at]
+    if level == b"#":
+        if at:
+            _everything(node, found)
+        elif node.children is not None:  # a leading wildcard does not see "$..." [MQTT5-4.7.2-1]
+            for name, child in node.children.items():
+                if not name.startswith(b"$"):
+                    _everything(child, found)
+        return
+    if node.children is None:
+        return
+    if level == b"+":
+        for name, child in node.children.items():
+            if at or not name.startswith(b"$"):
+                _search(child, levels, at + 1, found)
+        return
+    following = node.children.get(level)
+    if following is not None:
+        _search(following, levels, at + 1, found)
+        return
+
+
+def _everything(node: _Node, found: list[Message]) -> None:
+    if node.message is not None:
+        found.append(node.message)
+    if node.children is not None:
+        for child in node.children.values():
+            _everything(child, found)

@@ -1,0 +1,191 @@
+"""
+Who gets a message on this topic: worked out once, remembered under the bytes that arrive.
+
+A route is kept until a subscription that could match its topic changes, and a change forgets only the topics that it
+matches: an exact filter forgets one key, a wildcard those that it matches among the topics under its first level. A
+route holds what the receivers may and asked for; who may publish is asked elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txmqtt.broker.filters import Filters, Grant, wild
+from txmqtt.broker.stats import Stats
+from txmqtt.codec.topics import matches
+from txmqtt.session.message import Message
+from txmqtt.session.outgoing import Outbound
+
+if TYPE_CHECKING:
+    from txmqtt.broker.registry import Member
+    from txmqtt.broker.shared import Group
+
+#: A longer topic is not remembered: its receivers are found each time.
+_LONGEST_REMEMBERED = 1024
+
+
+class Delivery:
+    """
+    How one session gets the messages of one topic: its matching subscriptions made into one copy.
+
+    The highest QoS of them, all their identifiers, and the retain flag if any asks for it as published. A subscription
+    with no-local has no part in what its own client publishes: C{own} is the delivery without those, None when that
+    leaves nothing.
+
+    @ivar plain: a QoS 0 copy is the same bytes for everybody.
+    @ivar retained: it is sent because of a new subscription, and says so with its retain flag [MQTT5-3.3.1-8].
+    """
+
+    def __init__(self, member: Member, grants: list[Grant], retained: bool = False) -> None:
+        self.member = member
+        self.qos = 0
+        self.retain_as_published = False
+        self.no_local = False
+        self.retained = retained
+        self.own: Delivery | None = None
+        identifiers: list[int] = []
+        for grant in grants:
+            if grant.qos > self.qos:
+                self.qos = grant.qos
+            if grant.retain_as_published:
+                self.retain_as_published = True
+            if grant.identifier:
+                identifiers.append(grant.identifier)
+            if grant.no_local:
+                self.no_local = True
+        self.identifiers: tuple[int, ...] = tuple(identifiers)
+        self.plain = not (identifiers or self.retain_as_published or self.no_local or retained)
+        if self.no_local:
+            rest = [grant for grant in grants if not grant.no_local]
+            if rest:
+                self.own = Delivery(member, rest, retained)
+
+    def retain(self, message: Message) -> bool:
+        """
+        The retain flag of the copy.
+        """
+        return self.retained or (self.retain_as_published and message.retain)
+
+    def copy(self, message: Message, ref: int = 0) -> Outbound:
+        """
+        The copy itself, for QoS 1 and 2: the lower of the QoS published and granted [MQTT5-3.8.4-8].
+        """
+        qos = message.qos if message.qos < self.qos else self.qos
+        return Outbound(message, qos, self.retain(message), self.identifiers, ref)
+
+
+class Route:
+    """
+    Everybody who gets the messages of one topic.
+
+    @ivar mount: the name of the mount point.
+    @ivar deliveries: one for each session that subscribed on its own account.
+    @ivar kept: those of them that a backend keeps QoS 1 and 2 for.
+    @ivar groups: the shared groups, each of which gets one copy.
+    """
+
+    def __init__(self, mount: str, deliveries: list[Delivery], groups: list[Group]) -> None:
+        self.mount = mount
+        self.deliveries = deliveries
+        self.kept = [delivery for delivery in deliveries if delivery.member.durable and delivery.qos]
+        self.groups = groups
+        self.stored = bool(self.kept or groups)
+        self.empty = not (deliveries or groups)
+
+
+class Routes:
+    """
+    The routes of one mount point.
+    """
+
+    def __init__(self, mount: str, filters: Filters, limit: int, stats: Stats) -> None:
+        self._mount = mount
+        self._filters = filters
+        self._limit = limit
+        self._stats = stats
+        self._known: dict[bytes, Route] = {}
+        self._under: dict[bytes, set[bytes]] = {}  # the remembered topics by their first level
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def known(self, topic: bytes) -> Route | None:
+        """
+        The route of this topic, if it is remembered.
+        """
+        return self._known.get(topic)
+
+    def find(self, topic: bytes) -> Route:
+        """
+        The route of this topic.
+        """
+        route = self._known.get(topic)
+        if route is None:
+            route = self._build(topic)
+            if len(topic) <= _LONGEST_REMEMBERED:
+                self._remember(topic, route)
+        return route
+
+    def _build(self, topic: bytes) -> Route:
+        grants: dict[Member, list[Grant]] = {}
+        groups: list[Group] = []
+        for interest in self._filters.match(topic):
+            for member, grant in interest.grants.items():
+                others = grants.get(member)
+                if others is None:
+                    grants[member] = [grant]
+                else:
+                    others.append(grant)
+            if interest.groups is not None:
+                groups.extend(interest.groups.values())
+        deliveries = [
+            Delivery(member, mine)
+            for member, mine in grants.items()
+            if member.permissions is None or member.may_receive(topic)
+        ]
+        return Route(self._mount, deliveries, groups)
+
+    def _remember(self, topic: bytes, route: Route) -> None:
+        known = self._known
+        if len(known) >= self._limit:
+            self._forget_topic(next(iter(known)))
+            self._stats.routes_forgotten += 1
+        known[topic] = route
+        first = topic.partition(b"/")[0]
+        under = self._under.get(first)
+        if under is None:
+            self._under[first] = {topic}
+        else:
+            under.add(topic)
+
+    def _forget_topic(self, topic: bytes) -> None:
+        if self._known.pop(topic, None) is None:
+            return
+        first = topic.partition(b"/")[0]
+        under = self._under[first]
+        under.discard(topic)
+        if not under:
+            del self._under[first]
+
+    def forget(self, filter: bytes) -> None:
+        """
+        A subscription with this filter came, went or changed.
+        """
+        if not wild(filter):
+            self._forget_topic(filter)
+            return
+        first = filter.partition(b"/")[0]
+        if wild(first):
+            candidates = list(self._known)
+        else:
+            candidates = list(self._under.get(first, ()))
+        for topic in candidates:
+            if matches(filter, topic):
+                self._forget_topic(topic)
+
+    def forget_all(self) -> None:
+        """
+        What somebody may receive has changed: nothing that is remembered can be trusted.
+        """
+        self._known.clear()
+        self._under.clear()

@@ -1,0 +1,220 @@
+"""
+What the broker asks of a backend, and what a backend tells the broker: who owes what to whom, and when it is durable.
+
+The broker keeps the state machines of MQTT, the routes, packet identifiers and flow control. A backend keeps sessions,
+what they are owed, retained messages, and the facts that QoS 2 must not forget. It answers with tickets, one for all that
+goes into one commit, never with Deferreds. Whether it has queues inside, a journal, or a cursor into a log that a whole
+cluster shares is its own affair, and taking over a session may take as long as it takes.
+
+A session that lasts is sent QoS 1 and 2 only through C{Owner.deliver}, as far as its credit goes; QoS 0, and QoS 1 and 2
+for sessions that end with their connection, never come here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from txmqtt.session.incoming import Incoming
+from txmqtt.session.message import Message
+from txmqtt.session.outgoing import Outbound
+from txmqtt.session.tickets import Ticket
+
+if TYPE_CHECKING:
+    from txmqtt.broker.filters import Grant
+    from txmqtt.broker.routes import Route
+
+#: The facts of C{Backend.remember}.
+RELEASED_IN: Final = 1  # a QoS 2 message that we received was released by its sender
+SENT: Final = 2  # a message is about to be sent under its packet identifier
+RELEASED_OUT: Final = 3  # the receiver took a QoS 2 message over; only its PUBREL may be sent from now on
+
+
+class Claim:
+    """
+    Somebody wants to own a session.
+
+    @ivar mount: the mount point.
+    @ivar user: the user name, None for anonymous; a session belongs to mount point, user and client identifier.
+    @ivar clean: discard what an earlier life left.
+    @ivar expiry: seconds that the session outlives its connection; 0: it ends with it.
+    """
+
+    def __init__(self, mount: str, client_id: str, user: str | None, clean: bool, expiry: int) -> None:
+        self.mount = mount
+        self.client_id = client_id
+        self.user = user
+        self.clean = clean
+        self.expiry = expiry
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """
+        What no two sessions have in common.
+        """
+        return (self.mount, self.client_id)
+
+
+class Lease:
+    """
+    The exclusive ownership of one session. A backend hands it to one owner at a time.
+
+    @ivar present: the session was there before.
+    @ivar durable: it lasts: it is owed QoS 1 and 2 by the backend.
+    @ivar owner: who is told; None while the session is parked.
+    @ivar incoming: the QoS 2 messages that it sent and has not released.
+    """
+
+    def __init__(self, claim: Claim, owner: Owner | None, present: bool, durable: bool) -> None:
+        self.key = claim.key
+        self.user = claim.user
+        self.present = present
+        self.durable = durable
+        self.owner = owner
+        self.incoming = Incoming()
+
+
+class Owner(Protocol):
+    """
+    Who holds, or waits for, a lease.
+    """
+
+    def opened(self, lease: Lease) -> None:
+        """
+        The session is yours, and yours alone.
+        """
+
+    def refused(self, reason: int, message: str) -> None:
+        """
+        It can't be.
+        """
+
+    def revoked(self, reason: int, ending: bool) -> None:
+        """
+        Somebody else takes it over: close the lease. C{ending}: the session is discarded.
+        """
+
+    def deliver(self, item: Outbound) -> None:
+        """
+        One message that is owed, within the credit that was given. C{item.ref} names it when it is settled.
+        """
+
+
+class Reader(Protocol):
+    """
+    Who asked for retained messages.
+    """
+
+    def page(self, messages: list[Message], last: bool) -> None:
+        """
+        Some of what was found; C{last} when there is no more.
+        """
+
+
+class Hall(Protocol):
+    """
+    What a backend tells the broker besides.
+    """
+
+    def discarded(self, key: tuple[str, str]) -> None:
+        """
+        A parked session is no more.
+        """
+
+    def dropped(self, message: Message, reason: int) -> None:
+        """
+        A message that somebody was owed is gone: 0x97 for want of room, 0x83 because its time was over, 0x80 because
+        the session or group that it was for is no more.
+        """
+
+
+class Backend(Protocol):
+    """
+    Keeps what must be kept.
+    """
+
+    def attach(self, hall: Hall) -> None:
+        """
+        Called once, before anything else.
+        """
+
+    def open(self, claim: Claim, owner: Owner) -> None:
+        """
+        Make C{owner} the only owner of a session. It hears C{opened} when what the claim says is durable, or C{refused};
+        an earlier owner hears C{revoked} first. Of owners that ask at the same time the last wins.
+        """
+
+    def close(self, lease: Lease, expiry: int) -> None:
+        """
+        The owner lets go. The session is parked for C{expiry} seconds, or discarded when that is 0.
+        """
+
+    def discard(self, key: tuple[str, str]) -> None:
+        """
+        A parked session has expired. The broker knows; it is not told C{discarded}.
+        """
+
+    def subscribe(self, lease: Lease, grants: list[Grant]) -> Ticket:
+        """
+        From the moment the ticket is done, every later message that matches is owed.
+        """
+
+    def unsubscribe(self, lease: Lease, grants: list[Grant]) -> Ticket:
+        """
+        No later message is owed because of these; what is owed already stays.
+        """
+
+    def publish(self, message: Message, route: Route, lease: Lease | None, packet_id: int) -> Ticket:
+        """
+        Keep a message for all that the route says are owed it, and as retained if it is. In order of the calls.
+
+        @param lease: whose QoS 2 message it is, with C{packet_id}; None for QoS 0 and 1, and for those whose session
+            ends with the connection: nothing is remembered about the sender then.
+        @return: done with 0 when nothing has to be waited for, done with 0x97 when nobody had room for it.
+        """
+
+    def want(self, lease: Lease, more: int) -> None:
+        """
+        Credit for so many more C{deliver}.
+        """
+
+    def settle(self, lease: Lease, item: Outbound) -> None:
+        """
+        The receiver is done with an item; it may be said twice, and is made durable when it suits.
+        """
+
+    def remember(self, lease: Lease, fact: int, packet_id: int, item: Outbound | None) -> Ticket:
+        """
+        A step of QoS 1 or 2 that a restart must know of.
+        """
+
+    def recall(self, lease: Lease) -> list[Outbound]:
+        """
+        What was sent in an earlier life and not settled, with C{packet_id} and C{released}, in the order of first
+        sending.
+        """
+
+    def find(self, mount: str, filter: bytes, reader: Reader) -> None:
+        """
+        Look up the retained messages that a filter matches; C{reader} hears of them, now or later.
+        """
+
+
+class Permissions(Protocol):
+    """
+    What one user may do. Asked once for each topic and remembered; a broker without rules has none of these.
+    """
+
+    def may_publish(self, topic: str) -> bool:
+        """
+        May messages with this topic be accepted?
+        """
+
+    def granted(self, filter: str, qos: int) -> int:
+        """
+        The QoS granted to a subscription, at most C{qos}; or, from 0x80 up, why there is none.
+        """
+
+    def may_receive(self, topic: str) -> bool:
+        """
+        May messages with this topic be delivered?
+        """

@@ -1,0 +1,96 @@
+"""
+What the broker has counted since it started, and how it tells the world under C{$SYS/broker}.
+
+The topics are named as mosquitto names them, where it has the figure.
+"""
+
+from __future__ import annotations
+
+from txmqtt.session.conversation import Turn
+
+
+class Stats:
+    """
+    Counters only: who counts adds one, nobody computes.
+
+    @ivar dropped_full: QoS 1 and 2 messages that found a receiver's queue full.
+    @ivar dropped_slow: QoS 0 messages for a receiver that does not read fast enough, or that takes no packet so large.
+    @ivar dropped_expired: messages whose time was over before they could be sent.
+    @ivar dropped_ended: messages that ended with the session or group they were for.
+    @ivar dropped_retained: messages that could not be retained for want of room.
+    @ivar refused_publishes: messages that their publisher had no right to send.
+    """
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.connections_max = 0
+        self.connections_total = 0
+        self.connections_refused = 0
+        self.sessions = 0
+        self.sessions_expired = 0
+        self.taken_over = 0
+        self.subscriptions = 0
+        self.shared_subscriptions = 0
+        self.publish_received = 0
+        self.publish_sent = 0
+        self.dropped_full = 0
+        self.dropped_slow = 0
+        self.dropped_expired = 0
+        self.dropped_ended = 0
+        self.dropped_retained = 0
+        self.refused_publishes = 0
+        self.protocol_errors = 0
+        self.routes_forgotten = 0
+        self.retained = 0
+        self.retained_bytes = 0
+        self.queued = 0
+        self.queued_bytes = 0
+        self.wills_sent = 0
+
+    @property
+    def dropped(self) -> int:
+        """
+        Messages that did not reach a receiver they were for, whatever the reason.
+        """
+        return self.dropped_full + self.dropped_slow + self.dropped_expired + self.dropped_ended
+
+    def topics(self, turn: Turn, uptime: float, version: str) -> list[tuple[str, str]]:
+        """
+        Every figure with its topic below C{$SYS/broker/}.
+
+        @param uptime: seconds.
+        """
+        parked = self.sessions - self.connections
+        return [
+            ("version", f"txmqtt version {version}"),
+            ("uptime", f"{int(uptime)} seconds"),
+            ("clients/total", str(self.sessions)),
+            ("clients/connected", str(self.connections)),
+            ("clients/disconnected", str(max(0, parked))),
+            ("clients/maximum", str(self.connections_max)),
+            ("clients/expired", str(self.sessions_expired)),
+            ("connections/total", str(self.connections_total)),
+            ("connections/refused", str(self.connections_refused)),
+            ("connections/taken over", str(self.taken_over)),
+            ("connections/protocol errors", str(self.protocol_errors)),
+            ("bytes/received", str(turn.bytes_received)),
+            ("bytes/sent", str(turn.bytes_sent)),
+            ("messages/received", str(turn.packets_received)),
+            ("messages/sent", str(turn.packets_sent)),
+            ("publish/messages/received", str(self.publish_received)),
+            ("publish/messages/sent", str(self.publish_sent)),
+            ("publish/messages/dropped", str(self.dropped)),
+            ("publish/messages/dropped/queue full", str(self.dropped_full)),
+            ("publish/messages/dropped/slow", str(self.dropped_slow)),
+            ("publish/messages/dropped/expired", str(self.dropped_expired)),
+            ("publish/messages/dropped/session ended", str(self.dropped_ended)),
+            ("publish/messages/dropped/not retained", str(self.dropped_retained)),
+            ("publish/messages/refused", str(self.refused_publishes)),
+            ("store/messages/count", str(self.retained + self.queued)),
+            ("store/messages/bytes", str(self.retained_bytes + self.queued_bytes)),
+            ("retained messages/count", str(self.retained)),
+            ("subscriptions/count", str(self.subscriptions)),
+            ("shared_subscriptions/count", str(self.shared_subscriptions)),
+            ("wills/sent", str(self.wills_sent)),
+            ("routes/forgotten", str(self.routes_forgotten)),
+        ]

@@ -1,0 +1,3 @@
+"""
+Floor 0: bytes to packets, and packets to bytes.
+"""

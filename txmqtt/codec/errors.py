@@ -1,0 +1,76 @@
+"""
+Everything that txmqtt raises, one class for each thing that a caller can do about it.
+
+C{RemoteProtocolError}: the peer broke a rule; answer with C{reason} and close. C{LocalProtocolError}: our own caller
+did; nothing was sent. C{Refused}: the peer understood and said no. C{ConnectionClosed}: the connection ended first.
+"""
+
+from typing import Final
+
+from txmqtt.codec import reasons
+
+
+class MQTTError(Exception):
+    """
+    The root of everything that txmqtt raises on its own account.
+    """
+
+
+class ProtocolError(MQTTError):
+    """
+    A rule of MQTT was broken.
+
+    @ivar reason: the reason code (MQTT 5.0, section 2.4) that names the breach.
+    """
+
+    def __init__(self, message: str, reason: int = reasons.PROTOCOL_ERROR) -> None:
+        super().__init__(message)
+        self.reason: Final = reason
+
+
+class RemoteProtocolError(ProtocolError):
+    """
+    The peer broke a rule: it is told the reason (5.0), and the connection is closed.
+    """
+
+
+class UnsupportedVersion(RemoteProtocolError):
+    """
+    CONNECT asks for a protocol that we do not speak.
+
+    @ivar level: the protocol level that CONNECT named.
+    """
+
+    def __init__(self, message: str, level: int) -> None:
+        super().__init__(message, reasons.UNSUPPORTED_PROTOCOL_VERSION)
+        self.level: Final = level
+
+
+class LocalProtocolError(ProtocolError):
+    """
+    Our caller asked for something that MQTT, or what this peer announced, does not allow. Nothing was sent.
+    """
+
+
+class Refused(MQTTError):
+    """
+    The peer understood, and said no.
+
+    @ivar reason: its reason code; on 3.x the nearest one of 5.0.
+    """
+
+    def __init__(self, message: str, reason: int) -> None:
+        super().__init__(message)
+        self.reason: Final = reason
+
+
+class ConnectionClosed(MQTTError):
+    """
+    The connection ended before the answer came.
+
+    @ivar reason: the reason code with which one side ended it, or 0x80 where none was given.
+    """
+
+    def __init__(self, message: str, reason: int = reasons.UNSPECIFIED_ERROR) -> None:
+        super().__init__(message)
+        self.reason: Final = reason

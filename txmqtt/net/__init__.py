@@ -1,0 +1,3 @@
+"""
+Floor 3: Twisted. Protocols, factories and credentials.
+"""

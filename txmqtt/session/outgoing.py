@@ -1,0 +1,232 @@
+"""
+QoS 1 and 2 on the way out: what has been sent and not yet answered, what waits for its turn, and in which order.
+
+The books only; nothing here makes bytes. A message that needs an acknowledgement goes through these states:
+
+  - waiting: no packet identifier yet, because the window is full (the peer's Receive Maximum, or C{max_inflight});
+  - flying: sent with its identifier; a PUBACK, or a PUBREC that refuses, ends it;
+  - released: its PUBREC came, its PUBREL went; the PUBCOMP ends it, and its PUBLISH is never sent again
+    [MQTT5-4.3.3-6] [MQTT311-4.3.3-1].
+
+The books outlive a connection. C{restart} begins the next one: PUBRELs go again at once, in the order of their
+PUBRECs; PUBLISHes go again with DUP, under their old identifiers, in the order of their first sending
+[MQTT5-4.4.0-1] [MQTT5-4.6.0-1], within the window, and before anything that waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from txmqtt.session.message import Message
+from txmqtt.session.packet_ids import PacketIds, Pending
+
+#: What C{Outgoing.admit} did with a message.
+SEND: Final = 0
+QUEUED: Final = 1
+REFUSED: Final = 2
+
+
+class Outbound(Pending):
+    """
+    One message for one receiver, at QoS 1 or 2.
+
+    @ivar ref: the number under which somebody above keeps it (a backend, or the waiter of a publish); such a one is
+        told when the receiver is done with it. 0: nobody is.
+    @ivar sent: its PUBLISH has been on some wire, so that the next is a repeat.
+    @ivar counted: it takes a place in this connection's window.
+    @ivar sent_at: when its last packet left, seconds.
+    """
+
+    def __init__(
+        self, message: Message, qos: int, retain: bool = False, identifiers: tuple[int, ...] = (), ref: int = 0
+    ) -> None:
+        self.packet_id = 0
+        self.message = message
+        self.qos = qos
+        self.retain = retain
+        self.identifiers = identifiers
+        self.ref = ref
+        self.sent = False
+        self.released = False
+        self.counted = False
+        self.sent_at = 0.0
+
+
+class Outgoing:
+    """
+    The outgoing half of a session's state.
+
+    @param window: how many may fly at once on this connection.
+    @param limit_messages: how many may wait.
+    @param limit_bytes: how much memory what waits may take, bytes.
+    """
+
+    def __init__(self, window: int, limit_messages: int, limit_bytes: int) -> None:
+        self.window = window
+        self.ids = PacketIds()
+        self.flying = 0  # places taken in the window
+        self.waiting: deque[Outbound] | None = None
+        self.waiting_bytes = 0
+        self._limit_messages = limit_messages
+        self._limit_bytes = limit_bytes
+        self._again: deque[Outbound] | None = None  # sent on an earlier connection, to be repeated on this one
+        self._released: dict[int, Outbound] | None = None  # in the order of their PUBRECs
+
+    def admit(self, item: Outbound, blocked: bool) -> int:
+        """
+        Find a place for a new message: in the window (C{SEND}: it has its identifier, send it now), in the queue, or none.
+
+        @param blocked: the peer does not read, so nothing should be added to what it has yet to read.
+        """
+        if (
+            self.flying < self.window
+            and not blocked
+            and self.waiting is None
+            and self._again is None
+            and self.ids.take(item)
+        ):
+            self.flying += 1
+            item.counted = True
+            return SEND
+        return self._queue(item)
+
+    def _queue(self, item: Outbound) -> int:
+        waiting = self.waiting
+        if waiting is None:
+            if not self._limit_messages:
+                return REFUSED
+            waiting = self.waiting = deque()
+        elif len(waiting) >= self._limit_messages or self.waiting_bytes + item.message.size > self._limit_bytes:
+            return REFUSED
+        waiting.append(item)
+        self.waiting_bytes += item.message.size
+        return QUEUED
+
+    def next(self) -> Outbound | None:
+        """
+        The next to send now that there may be room, with its identifier; first the repeats, then what waits.
+        """
+        if self.flying >= self.window:
+            return None
+        again = self._again
+        while again:
+            item = again.popleft()
+            if self.ids.get(item.packet_id) is item:  # not answered meanwhile, after all
+                return self._fly(item)
+        self._again = None
+        waiting = self.waiting
+        if waiting is None or not self.ids.take(waiting[0]):
+            return None
+        item = waiting.popleft()
+        self.waiting_bytes -= item.message.size
+        if not waiting:
+            self.waiting = None
+        return self._fly(item)
+
+    def _fly(self, item: Outbound) -> Outbound:
+        self.flying += 1
+        item.counted = True
+        return item
+
+    @property
+    def idle(self) -> bool:
+        """
+        Nothing waits for its turn.
+        """
+        return self.waiting is None and self._again is None
+
+    def get(self, packet_id: int) -> Outbound | None:
+        """
+        The message that uses this identifier, in whatever state.
+        """
+        item = self.ids.get(packet_id)
+        return item if isinstance(item, Outbound) else None
+
+    def release(self, item: Outbound) -> None:
+        """
+        Its PUBREC came: from now on only its PUBREL may be sent.
+        """
+        item.released = True
+        if self._released is None:
+            self._released = {}
+        self._released[item.packet_id] = item
+
+    def finish(self, item: Outbound) -> None:
+        """
+        The receiver is done with it: its identifier is free, its place in the window too.
+        """
+        self.ids.free(item.packet_id)
+        if item.counted:
+            item.counted = False
+            self.flying -= 1
+        released = self._released
+        if released is not None:
+            released.pop(item.packet_id, None)
+            if not released:
+                self._released = None
+
+    def withdraw(self, item: Outbound) -> bool:
+        """
+        Take back a message that still waits; False when it is on its way already.
+        """
+        waiting = self.waiting
+        if waiting is None or item not in waiting:
+            return False
+        waiting.remove(item)
+        self.waiting_bytes -= item.message.size
+        if not waiting:
+            self.waiting = None
+        return True
+
+    def resume(self, item: Outbound, packet_id: int) -> None:
+        """
+        Take up a message that an earlier life of this session sent under this identifier. To be called in the order
+        of first sending, and for what is released in the order of the PUBRECs; then C{restart}.
+        """
+        self.ids.put(packet_id, item)
+        item.sent = True
+        if item.released:
+            self.release(item)
+
+    def restart(self, window: int) -> list[Outbound]:
+        """
+        A new connection begins, with a window of its own.
+
+        @return: what is released and must have its PUBREL again at once; what must be published again comes from
+            C{next}.
+        """
+        self.window = window
+        self.flying = 0
+        again: deque[Outbound] = deque()
+        for item in self.ids.taken.values():
+            if isinstance(item, Outbound):
+                item.counted = False
+                if not item.released:
+                    again.append(item)
+        self._again = again or None
+        return list(self._released.values()) if self._released is not None else []
+
+    def unanswered(self) -> list[Outbound]:
+        """
+        All that flies, in the order of first sending, released or not.
+        """
+        return [item for item in self.ids.taken.values() if isinstance(item, Outbound) and item.sent]
+
+    def everything(self) -> list[Outbound]:
+        """
+        All that has not been finished: what flies, then what waits.
+        """
+        found = [item for item in self.ids.taken.values() if isinstance(item, Outbound)]
+        if self.waiting is not None:
+            found.extend(self.waiting)
+        return found
+
+    def forget(self) -> None:
+        """
+        The session is over: nothing of it is left.
+        """
+        self.ids = PacketIds()
+        self.flying = 0
+        self.waiting = self._again = self._released = None
+        self.waiting_bytes = 0

@@ -1,0 +1,163 @@
+"""
+The verbs that a conversation says to whoever owns it.
+
+A C{Sink} owns what is said (the broker, or the client's protocol), a C{Link} owns the wire. Both are shapes: whoever has
+these methods will do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from txmqtt.codec.packets import Connack, Connect, Disconnect, Publish, Subscribe, Unsubscribe
+from txmqtt.codec.properties import Properties
+from txmqtt.session.outgoing import Outbound
+from txmqtt.session.tickets import Ticket
+
+if TYPE_CHECKING:
+    from txmqtt.session.client import ClientSession, Request
+    from txmqtt.session.server import ServerSession
+
+
+class Link(Protocol):
+    """
+    What a conversation asks of the wire that it runs over.
+    """
+
+    def hold(self) -> None:
+        """
+        Read no more for now: what arrives has nowhere to go.
+        """
+
+    def release(self) -> None:
+        """
+        Read again.
+        """
+
+    def rearm(self, deadline: float) -> None:
+        """
+        Wake the conversation at C{deadline}, which is nearer than what was said before.
+        """
+
+    def close(self, reason: int, message: str, abort: bool) -> None:
+        """
+        The conversation is over: write what it has left to say, then close.
+
+        @param reason: a reason code; from 0x80 up something was wrong, and C{message} says what, for the log.
+        @param abort: the peer does not read: do not wait for it.
+        """
+
+
+class ServerLink(Link, Protocol):
+    """
+    What a server's conversation asks besides.
+    """
+
+    def connecting(self, packet: Connect) -> None:
+        """
+        Somebody wants in. The answer is C{accept} or C{end}, now or later.
+        """
+
+
+class ServerSink(Protocol):
+    """
+    What a server's conversation tells the broker.
+    """
+
+    def published(self, session: ServerSession, packet: Publish) -> Ticket:
+        """
+        A new message. The ticket says when, and with which reason, it is acknowledged.
+        """
+
+    def subscribing(self, session: ServerSession, packet: Subscribe) -> None:
+        """
+        The answer is C{session.suback}.
+        """
+
+    def unsubscribing(self, session: ServerSession, packet: Unsubscribe) -> None:
+        """
+        The answer is C{session.unsuback}.
+        """
+
+    def releasing(self, session: ServerSession, packet_id: int) -> Ticket:
+        """
+        A QoS 2 message was released by its sender; the ticket says when PUBCOMP may leave.
+        """
+
+    def sending(self, session: ServerSession, item: Outbound) -> Ticket:
+        """
+        A message that is kept elsewhere is about to leave under C{item.packet_id}; QoS 2 waits for the ticket.
+        """
+
+    def received(self, session: ServerSession, item: Outbound) -> Ticket:
+        """
+        The subscriber has taken over a QoS 2 message; the ticket says when its PUBREL may leave.
+        """
+
+    def settled(self, session: ServerSession, item: Outbound, reason: int) -> None:
+        """
+        The subscriber is done with a message that is kept elsewhere.
+        """
+
+    def expired(self, session: ServerSession, item: Outbound) -> None:
+        """
+        A message expired before it could be sent.
+        """
+
+    def drained(self, session: ServerSession) -> None:
+        """
+        There is room again: the transport took what it was given.
+        """
+
+    def left(self, session: ServerSession, goodbye: Disconnect | None) -> None:
+        """
+        The conversation is over; C{goodbye} is the client's DISCONNECT, None when it went without.
+        """
+
+
+class ClientSink(Protocol):
+    """
+    What a client's conversation tells its owner.
+    """
+
+    def connected(self, session: ClientSession, packet: Connack) -> None:
+        """
+        The server accepted us.
+        """
+
+    def refused(self, session: ClientSession, packet: Connack) -> None:
+        """
+        The server did not accept us; C{packet.reason} says why, in the terms of 5.0 on every version.
+        """
+
+    def published(self, session: ClientSession, packet: Publish) -> Ticket:
+        """
+        A new message. The ticket says when, and with which reason, it is acknowledged.
+        """
+
+    def settled(self, session: ClientSession, item: Outbound, reason: int, properties: Properties | None) -> None:
+        """
+        A publish has been acknowledged to its end.
+        """
+
+    def answered(
+        self, session: ClientSession, request: Request, reasons: list[int], properties: Properties | None
+    ) -> None:
+        """
+        A SUBSCRIBE or UNSUBSCRIBE has been answered.
+        """
+
+    def ponged(self, session: ClientSession) -> None:
+        """
+        A PINGRESP came.
+        """
+
+    def drained(self, session: ClientSession) -> None:
+        """
+        There is room again: the transport took what it was given.
+        """
+
+    def left(self, session: ClientSession, goodbye: Disconnect | None) -> None:
+        """
+        The conversation is over; C{goodbye} is the server's DISCONNECT, None when it went without.
+        """
