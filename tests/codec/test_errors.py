@@ -22,8 +22,8 @@ class ErrorTests(SynchronousTestCase):
         """
         for kind in (ProtocolError, Refused, ConnectionClosed):
             self.assertTrue(issubclass(kind, MQTTError))
-        for kind in (LocalProtocolError, RemoteProtocolError, UnsupportedVersion):
-            self.assertTrue(issubclass(kind, ProtocolError))
+        for breach in (LocalProtocolError, RemoteProtocolError, UnsupportedVersion):
+            self.assertTrue(issubclass(breach, ProtocolError))
         self.assertFalse(issubclass(LocalProtocolError, RemoteProtocolError))
 
     def test_reason(self) -> None:

@@ -70,11 +70,10 @@ class Decoder:
         """
         if self._error is not None:
             return
-        if self._position < len(self._data) or self._after:
-            if self._queue is None:
-                self._queue = bytearray(data)
-            else:
-                self._queue += data
+        if self._queue is not None:
+            self._queue += data
+        elif self._position < len(self._data) or self._after:
+            self._queue = bytearray(data)
         elif self._partial is None:
             self._data = data
             self._position = 0

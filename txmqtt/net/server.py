@@ -22,7 +22,7 @@ from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
 from txmqtt.net.auth import IMQTTUser, credentials_of
 from txmqtt.net.protocol import MQTTProtocol
-from txmqtt.session.conversation import CLOSED, OPEN, OPENING
+from txmqtt.session.conversation import CLOSED, OPENING
 from txmqtt.session.server import ServerSession
 
 _log = Logger()
@@ -51,6 +51,7 @@ class MQTTServerProtocol(MQTTProtocol):
         self._login: Deferred[None] | None = None
         self._logout: Callable[[], object] | None = None
         self._entered = False
+        self._user: str | None = None
         broker.turn.now = seconds()
         self.session = ServerSession(
             broker.turn,
@@ -95,7 +96,9 @@ class MQTTServerProtocol(MQTTProtocol):
         login: Deferred[tuple[object, IMQTTUser, Callable[[], object]]] = maybeDeferred(
             self._portal.login, credentials_of(packet), None, IMQTTUser
         )
-        self._login = login.addCallbacks(self._welcome, self._turn_away, (packet,), None, (packet,), None)
+        self._login = login.addCallbacks(
+            self._welcome, self._turn_away, callbackArgs=(packet,), errbackArgs=(packet,)
+        )
         self._login.addErrback(self._failed)
 
     def _welcome(self, answer: tuple[object, IMQTTUser, Callable[[], object]], packet: Connect) -> None:
@@ -108,19 +111,23 @@ class MQTTServerProtocol(MQTTProtocol):
         self.turn.now = self._seconds()
         permissions = None if user.unrestricted else user
         token = hexlify(urandom(16)).decode() if not packet.client_id else ""
+        self._user = user.name
         self._broker.join(self.session, packet, user.name, permissions, token)  # type: ignore[arg-type]
-        if self.session.phase == OPEN:
-            self._entered = True
-            _log.info(
-                "{peer} connected as {client!r}, user {user!r}, MQTT {version}, keep-alive {keep_alive} s{clean}",
-                peer=self.peer,
-                client=self.session.client_id,
-                user=user.name,
-                version=_VERSIONS[packet.version],
-                keep_alive=self.session.keep_alive,
-                clean=", clean" if packet.clean_start else "",
-            )
         self.turn.flush()
+
+    def admitted(self) -> None:
+        """
+        See C{ServerLink}.
+        """
+        self._entered = True
+        _log.info(
+            "{peer} connected as {client!r}, user {user!r}, MQTT {version}, keep-alive {keep_alive} s",
+            peer=self.peer,
+            client=self.session.client_id,
+            user=self._user,
+            version=_VERSIONS[self.session.version],
+            keep_alive=self.session.keep_alive,
+        )
 
     def _turn_away(self, failure: Failure, packet: Connect) -> None:
         self._login = None

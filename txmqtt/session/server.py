@@ -129,6 +129,7 @@ class ServerSession(Conversation):
         self.send(encode.packet(Connack(reasons.SUCCESS, session_present, properties), self.version))
         if self._patience:
             self.nearer(self.last_heard + self._patience)
+        self.server_link.admitted()
 
     def begin(self) -> None:
         """

@@ -58,6 +58,11 @@ class ServerLink(Link, Protocol):
         Somebody wants in. The answer is C{accept} or C{end}, now or later.
         """
 
+    def admitted(self) -> None:
+        """
+        They are in.
+        """
+
 
 class ServerSink(Protocol):
     """
