@@ -14,10 +14,10 @@ from txmqtt.broker.routes import Route
 from txmqtt.broker.shapes import RELEASED_OUT, Claim, Hall, Lease, Owner, Reader
 from txmqtt.broker.stats import Stats
 from txmqtt.codec import reasons
-from txmqtt.session.conversation import Turn
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
 from txmqtt.session.tickets import DONE, FULL, Ticket
+from txmqtt.session.turn import Turn
 
 
 class MemoryBackend:

@@ -12,8 +12,8 @@ from txmqtt.codec import reasons
 from txmqtt.codec.constants import MQTT5
 from txmqtt.codec.packets import Connect
 from txmqtt.codec.properties import Properties
-from txmqtt.session.conversation import repeat_releases
 from txmqtt.session.outgoing import Outbound, Outgoing
+from txmqtt.session.sending import repeat_releases
 from txmqtt.session.server import ServerSession
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ from txmqtt.codec.constants import MQTT5
 from txmqtt.codec.packets import Connect, Disconnect, Publish, Subscribe, Subscription, Unsubscribe
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.topics import levels, split_share
-from txmqtt.session.conversation import Turn
 from txmqtt.session.message import Message, travelling
 from txmqtt.session.outgoing import REFUSED, SEND, Outbound
 from txmqtt.session.server import ServerSession
 from txmqtt.session.tickets import DONE, FULL, NOBODY, Ticket, Waiter, decided
+from txmqtt.session.turn import Turn
 
 _NOT_AUTHORIZED = decided(reasons.NOT_AUTHORIZED)
 _TOPIC_INVALID = decided(reasons.TOPIC_NAME_INVALID)
@@ -123,14 +123,14 @@ class Broker:
         topic = packet.topic
         if member.permissions is not None and not member.may_publish(topic):
             return self._refuse(session, _NOT_AUTHORIZED)
-        if topic.startswith(b"$SYS/"):
-            return self._refuse(session, _NOT_AUTHORIZED)
-        mount = member.mount
-        route = mount.routes.known(topic)
+        routes = member.mount.routes
+        route = routes.known.get(topic)
         if route is None:
             if levels(topic) > self.policy.max_topic_levels:
                 return self._refuse(session, _TOPIC_INVALID)
-            route = mount.routes.find(topic)
+            route = routes.find(topic)
+        if route.reserved:
+            return self._refuse(session, _NOT_AUTHORIZED)
         properties = packet.properties
         qos = packet.qos
         if properties is None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 from txmqtt.broker.routes import Delivery, Route
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.constants import MQTT5
-from txmqtt.session.conversation import Turn
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import REFUSED
 from txmqtt.session.server import ServerSession
+from txmqtt.session.turn import Turn
 
 #: What C{Fanout.send} reports.
 NOBODY_TOOK_IT = 0

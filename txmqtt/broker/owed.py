@@ -18,10 +18,10 @@ from txmqtt.broker.shapes import Claim, Hall, Lease, Owner
 from txmqtt.broker.shared import Group
 from txmqtt.broker.stats import Stats
 from txmqtt.codec import reasons
-from txmqtt.session.conversation import Turn
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
 from txmqtt.session.tickets import DONE, FULL, Ticket
+from txmqtt.session.turn import Turn
 
 
 class Pile:

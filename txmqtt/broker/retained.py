@@ -65,8 +65,8 @@ class Retained:
         levels = topic.split(b"/")
         path = [self._root]
         for level in levels:
-            children = path[-1].children
-            child = children.get(level) if children is not None else None
+            following = path[-1].children
+            child = following.get(level) if following is not None else None
             if child is None:
                 return False
             path.append(child)
@@ -78,11 +78,7 @@ class Retained:
         self.size -= message.size
         while levels and path[-1].message is None and path[-1].children is None:
             path.pop()
-            children = path[-1].children
-            assert children is not None
-            del children[levels.pop()]
-            if not children:
-                path[-1].children = None
+            _cut(path[-1], levels.pop())
         return True
 
     def find(self, filter: bytes, wall: float) -> list[Message]:
@@ -102,6 +98,14 @@ class Retained:
         found: list[Message] = []
         _everything(self._root, found)
         return [message for message in found if message.expired(wall)]
+
+
+def _cut(node: _Node, level: bytes) -> None:
+    children = node.children
+    if children is not None:
+        del children[level]
+        if not children:
+            node.children = None
 
 
 def _search(node: _Node, levels: list[bytes], at: int, found: list[Message]) -> None:

@@ -12,9 +12,9 @@ from txmqtt.broker.filters import Grant
 from txmqtt.broker.registry import Member
 from txmqtt.broker.routes import Delivery, Route
 from txmqtt.broker.shapes import Backend
-from txmqtt.session.conversation import Turn
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import REFUSED
+from txmqtt.session.turn import Turn
 
 
 class Retrieval:

@@ -82,10 +82,14 @@ class Route:
     @ivar deliveries: one for each session that subscribed on its own account.
     @ivar kept: those of them that a backend keeps QoS 1 and 2 for.
     @ivar groups: the shared groups, each of which gets one copy.
+    @ivar reserved: only the broker itself publishes here: C{$SYS}.
     """
 
-    def __init__(self, mount: str, deliveries: list[Delivery], groups: list[Group]) -> None:
+    def __init__(
+        self, mount: str, deliveries: list[Delivery], groups: list[Group], reserved: bool = False
+    ) -> None:
         self.mount = mount
+        self.reserved = reserved
         self.deliveries = deliveries
         self.kept = [delivery for delivery in deliveries if delivery.member.durable and delivery.qos]
         self.groups = groups
@@ -96,6 +100,8 @@ class Route:
 class Routes:
     """
     The routes of one mount point.
+
+    @ivar known: those that are remembered, by topic.
     """
 
     def __init__(self, mount: str, filters: Filters, limit: int, stats: Stats) -> None:
@@ -103,23 +109,17 @@ class Routes:
         self._filters = filters
         self._limit = limit
         self._stats = stats
-        self._known: dict[bytes, Route] = {}
+        self.known: dict[bytes, Route] = {}
         self._under: dict[bytes, set[bytes]] = {}  # the remembered topics by their first level
 
     def __len__(self) -> int:
-        return len(self._known)
-
-    def known(self, topic: bytes) -> Route | None:
-        """
-        The route of this topic, if it is remembered.
-        """
-        return self._known.get(topic)
+        return len(self.known)
 
     def find(self, topic: bytes) -> Route:
         """
         The route of this topic.
         """
-        route = self._known.get(topic)
+        route = self.known.get(topic)
         if route is None:
             route = self._build(topic)
             if len(topic) <= _LONGEST_REMEMBERED:
@@ -143,10 +143,10 @@ class Routes:
             for member, mine in grants.items()
             if member.permissions is None or member.may_receive(topic)
         ]
-        return Route(self._mount, deliveries, groups)
+        return Route(self._mount, deliveries, groups, topic.startswith(b"$SYS/"))
 
     def _remember(self, topic: bytes, route: Route) -> None:
-        known = self._known
+        known = self.known
         if len(known) >= self._limit:
             self._forget_topic(next(iter(known)))
             self._stats.routes_forgotten += 1
@@ -159,7 +159,7 @@ class Routes:
             under.add(topic)
 
     def _forget_topic(self, topic: bytes) -> None:
-        if self._known.pop(topic, None) is None:
+        if self.known.pop(topic, None) is None:
             return
         first = topic.partition(b"/")[0]
         under = self._under[first]
@@ -176,7 +176,7 @@ class Routes:
             return
         first = filter.partition(b"/")[0]
         if wild(first):
-            candidates = list(self._known)
+            candidates = list(self.known)
         else:
             candidates = list(self._under.get(first, ()))
         for topic in candidates:
@@ -187,5 +187,5 @@ class Routes:
         """
         What somebody may receive has changed: nothing that is remembered can be trusted.
         """
-        self._known.clear()
+        self.known.clear()
         self._under.clear()

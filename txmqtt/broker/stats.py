@@ -6,7 +6,7 @@ The topics are named as mosquitto names them, where it has the figure.
 
 from __future__ import annotations
 
-from txmqtt.session.conversation import Turn
+from txmqtt.session.turn import Turn
 
 
 class Stats:

@@ -109,10 +109,13 @@ def text(raw: bytes, what: str) -> str:
     """
     What the bytes of a string say; a byte order mark is a character like any other [MQTT5-1.5.4-3] [MQTT311-1.5.3-3].
     """
-    wrong = utf8_error(raw)
-    if wrong is not None:
-        raise malformed(f"{what}: {wrong}")
-    return raw.decode("utf-8")
+    try:
+        words = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        words = "\0"
+    if "\0" in words:
+        raise malformed(f"{what}: {utf8_error(raw)}")
+    return words
 
 
 def utf8_error(raw: bytes) -> str | None:
@@ -125,7 +128,7 @@ def utf8_error(raw: bytes) -> str | None:
             raw.decode("utf-8")
         except UnicodeDecodeError as error:
             return f"not UTF-8 at byte {error.start} ({error.reason})"
-    if b"\0" in raw:
+    if 0 in raw:
         return f"U+0000 at byte {raw.index(0)}"
     return None
 
@@ -137,24 +140,22 @@ def header(first: int, remaining: int) -> bytes:
     if remaining < 128:
         return (first << 8 | remaining).to_bytes(2, "big")
     if remaining < 16_384:
-        return bytes((first, remaining & 127 | 128, remaining >> 7))
-    if remaining > MAX_REMAINING:
-        raise LocalProtocolError(
-            f"packet of {remaining} bytes after its fixed header; {MAX_REMAINING} at most", reasons.PACKET_TOO_LARGE
-        )
+        return (first << 16 | (remaining & 127 | 128) << 8 | remaining >> 7).to_bytes(3, "big")
     return bytes((first,)) + put_varint(remaining)
 
 
 def put_varint(value: int) -> bytes:
     """
-    A Variable Byte Integer from 0 to 268,435,455, which the caller has seen to, in the fewest bytes.
+    A Variable Byte Integer, in the fewest bytes. The one number too large for it is the size of a packet.
     """
     if value < 128:
-        return bytes((value,))
+        return value.to_bytes(1, "big")
     if value < 16_384:
-        return bytes((value & 127 | 128, value >> 7))
+        return ((value & 127 | 128) << 8 | value >> 7).to_bytes(2, "big")
     if value < 2_097_152:
         return bytes((value & 127 | 128, value >> 7 & 127 | 128, value >> 14))
+    if value > MAX_REMAINING:
+        raise LocalProtocolError(f"packet with {value} bytes; {MAX_REMAINING} at most", reasons.PACKET_TOO_LARGE)
     return bytes((value & 127 | 128, value >> 7 & 127 | 128, value >> 14 & 127 | 128, value >> 21))
 
 
@@ -185,6 +186,6 @@ def put_string(value: str, what: str) -> bytes:
         raw = value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise LocalProtocolError(f"{what} has a lone surrogate at character {error.start}") from None
-    if b"\0" in raw:
+    if 0 in raw:
         raise LocalProtocolError(f"{what} has U+0000 at byte {raw.index(0)}")
     return put_binary(raw, what)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Final, cast
 
-from txmqtt.codec import reasons
-from txmqtt.codec.constants import MAX_REMAINING, NAMES, PUBLISH
+from txmqtt.codec.constants import NAMES, PUBLISH
 from txmqtt.codec.errors import LocalProtocolError, RemoteProtocolError
 from txmqtt.codec.fields import binary, malformed, put_binary, put_string, put_varint, string, u8, u16, u32, varint
 from txmqtt.codec.property_table import (
@@ -19,7 +18,6 @@ from txmqtt.codec.property_table import (
     PAIR,
     RESPONSE_TOPIC,
     STRING,
-    SUBSCRIPTION_IDENTIFIER,
     TABLE,
     U16,
     U32,
@@ -95,6 +93,67 @@ class Properties:
         self.subscription_identifier_available = subscription_identifier_available
         self.shared_subscription_available = shared_subscription_available
 
+    def present(self) -> int:
+        """
+        Which ones are there: a bit for each, by its identifier.
+        """
+        bits = 0
+        if self.payload_format_indicator is not None:
+            bits |= 1 << 0x01
+        if self.message_expiry_interval is not None:
+            bits |= 1 << 0x02
+        if self.content_type is not None:
+            bits |= 1 << 0x03
+        if self.response_topic is not None:
+            bits |= 1 << 0x08
+        if self.correlation_data is not None:
+            bits |= 1 << 0x09
+        if self.subscription_identifiers:
+            bits |= 1 << 0x0B
+        if self.session_expiry_interval is not None:
+            bits |= 1 << 0x11
+        if self.assigned_client_identifier is not None:
+            bits |= 1 << 0x12
+        if self.server_keep_alive is not None:
+            bits |= 1 << 0x13
+        if self.authentication_method is not None:
+            bits |= 1 << 0x15
+        if self.authentication_data is not None:
+            bits |= 1 << 0x16
+        if self.request_problem_information is not None:
+            bits |= 1 << 0x17
+        if self.will_delay_interval is not None:
+            bits |= 1 << 0x18
+        if self.request_response_information is not None:
+            bits |= 1 << 0x19
+        if self.response_information is not None:
+            bits |= 1 << 0x1A
+        if self.server_reference is not None:
+            bits |= 1 << 0x1C
+        if self.reason_string is not None:
+            bits |= 1 << 0x1F
+        if self.receive_maximum is not None:
+            bits |= 1 << 0x21
+        if self.topic_alias_maximum is not None:
+            bits |= 1 << 0x22
+        if self.topic_alias is not None:
+            bits |= 1 << 0x23
+        if self.maximum_qos is not None:
+            bits |= 1 << 0x24
+        if self.retain_available is not None:
+            bits |= 1 << 0x25
+        if self.user_properties:
+            bits |= 1 << 0x26
+        if self.maximum_packet_size is not None:
+            bits |= 1 << 0x27
+        if self.wildcard_subscription_available is not None:
+            bits |= 1 << 0x28
+        if self.subscription_identifier_available is not None:
+            bits |= 1 << 0x29
+        if self.shared_subscription_available is not None:
+            bits |= 1 << 0x2A
+        return bits
+
     def said(self) -> tuple[object, ...]:
         """
         All values, in the order of the table: what makes two sets of properties equal.
@@ -123,27 +182,13 @@ def _by_identifier() -> list[Law | None]:
     return rows
 
 
-def _rows(kind: int, legal: bool) -> list[Law]:
-    return [law for law in TABLE if bool(law.kinds >> kind & 1) is legal]
-
-
-def _getter(rows: list[Law]) -> attrgetter[object]:
-    return attrgetter(*(law.name for law in rows))
-
-
-def _unset(rows: list[Law]) -> tuple[object, ...]:
-    blank = Properties()
-    return tuple([getattr(blank, law.name) for law in rows])
-
-
-#: By packet type: the properties it may carry, those it may not, what reads the latter at once, and what that finds
-#: when all is well.
+#: By identifier: the law of a property.
 _LAW: Final = _by_identifier()
-_ALL: Final = _getter(list(TABLE))
-_LEGAL: Final = [_rows(kind, True) for kind in range(16)]
-_ILLEGAL: Final = [_rows(kind, False) for kind in range(16)]
-_GET_ILLEGAL: Final = [_getter(rows) for rows in _ILLEGAL]
-_NONE_ILLEGAL: Final = [_unset(rows) for rows in _ILLEGAL]
+#: By packet type: the properties it may carry, and the same as bits.
+_LEGAL: Final = [[law for law in TABLE if law.kinds >> kind & 1] for kind in range(16)]
+_LEGAL_BITS: Final = [sum([1 << law.identifier for law in rows]) for rows in _LEGAL]
+_USER_PROPERTY: Final = bytes((USER_PROPERTY,))
+_ALL: Final = attrgetter(*[law.name for law in TABLE])
 
 
 def decode(buffer: bytes, position: int, end: int, kind: int) -> tuple[Properties | None, int]:
@@ -244,13 +289,14 @@ def encode(properties: Properties | None, kind: int) -> bytes:
     """
     if properties is None:
         return b"\0"
-    if _GET_ILLEGAL[kind](properties) != _NONE_ILLEGAL[kind]:
-        raise _misplaced(properties, kind)
+    bits = properties.present()
+    if bits & ~_LEGAL_BITS[kind]:
+        raise _misplaced(properties, bits & ~_LEGAL_BITS[kind], kind)
     parts: list[bytes] = []
     for law in _LEGAL[kind]:
-        value: object = getattr(properties, law.name)
-        if value is None:
+        if not bits >> law.identifier & 1:
             continue
+        value: object = getattr(properties, law.name)
         wire = law.wire
         if wire == PAIR:
             _put_pairs(value, parts)
@@ -261,18 +307,14 @@ def encode(properties: Properties | None, kind: int) -> bytes:
     if properties.authentication_data is not None and properties.authentication_method is None:
         raise LocalProtocolError("authentication_data needs an authentication_method")
     body = b"".join(parts)
-    if len(body) > MAX_REMAINING:
-        raise LocalProtocolError(f"properties of {len(body)} bytes; {MAX_REMAINING} at most", reasons.PACKET_TOO_LARGE)
     return put_varint(len(body)) + body
 
 
-def _misplaced(properties: Properties, kind: int) -> LocalProtocolError:
-    for law in _ILLEGAL[kind]:
-        value = getattr(properties, law.name)
-        if value is not None and value != ():
-            where = ", ".join([_owner(other) for other in range(16) if law.kinds >> other & 1])
-            return LocalProtocolError(f"{law.name}={value!r} in {_owner(kind)}; expected in {where} only")
-    return LocalProtocolError(f"property not allowed in {_owner(kind)}")
+def _misplaced(properties: Properties, illegal: int, kind: int) -> LocalProtocolError:
+    law = [law for law in TABLE if illegal >> law.identifier & 1][0]
+    value: object = getattr(properties, law.name)
+    where = ", ".join([_owner(other) for other in range(16) if law.kinds >> other & 1])
+    return LocalProtocolError(f"{law.name}={value!r} in {_owner(kind)}; expected in {where} only")
 
 
 def _put(value: object, law: Law) -> bytes:
@@ -290,17 +332,17 @@ def _put(value: object, law: Law) -> bytes:
             wrong = topic_error(raw[2:])
             if wrong is not None:
                 raise LocalProtocolError(f"{name}={value!r}; expected a topic without wildcards: {wrong}")
-        return bytes((identifier,)) + raw
+        return law.prefix + raw
     if wire == BINARY:
         if not isinstance(value, bytes):
             raise LocalProtocolError(f"{name} is {type(value).__name__}; expected bytes")
-        return bytes((identifier,)) + put_binary(value, name)
+        return law.prefix + put_binary(value, name)
     number = _number(value, law)
     if wire == U32:
         return (identifier << 32 | number).to_bytes(5, "big")
     if wire == U16:
         return (identifier << 16 | number).to_bytes(3, "big")
-    return bytes((identifier, number))
+    return (identifier << 8 | number).to_bytes(2, "big")
 
 
 def _number(value: object, law: Law) -> int:
@@ -315,7 +357,7 @@ def _put_identifiers(value: object, law: Law, kind: int, parts: list[bytes]) -> 
     if len(value) > 1 and kind != PUBLISH:
         raise LocalProtocolError(f"{law.name}={value!r}; expected at most one in {_owner(kind)}")
     for item in value:
-        parts.append(bytes((SUBSCRIPTION_IDENTIFIER,)) + put_varint(_number(item, law)))
+        parts.append(law.prefix + put_varint(_number(item, law)))
 
 
 def _put_pairs(value: object, parts: list[bytes]) -> None:
@@ -324,6 +366,6 @@ def _put_pairs(value: object, parts: list[bytes]) -> None:
     for pair in value:
         if not isinstance(pair, tuple) or len(pair) != 2 or not (isinstance(pair[0], str) and isinstance(pair[1], str)):
             raise LocalProtocolError(f"user_properties has {pair!r}; expected a pair of str")
-        parts.append(bytes((USER_PROPERTY,)))
+        parts.append(_USER_PROPERTY)
         parts.append(put_string(pair[0], "user property name"))
         parts.append(put_string(pair[1], "user property value"))

@@ -45,6 +45,7 @@ class Law:
     """
     One row of the table.
 
+    @ivar prefix: the identifier, as it stands before the value.
     @ivar kinds: the packets that may carry it, as bits by number.
     @ivar low: the smallest number allowed.
     @ivar high: the largest.
@@ -62,6 +63,7 @@ class Law:
         reason: int = reasons.PROTOCOL_ERROR,
     ) -> None:
         self.identifier: Final = identifier
+        self.prefix: Final = bytes((identifier,))
         self.name: Final = name
         self.wire: Final = wire
         self.kinds: Final = _bits(kinds)

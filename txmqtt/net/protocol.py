@@ -14,7 +14,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txmqtt.session.conversation import NEVER, Conversation, Turn
+from txmqtt.session.conversation import Conversation
+from txmqtt.session.turn import Turn
+from txmqtt.session.voice import NEVER
 
 try:
     from twisted.internet import unix

@@ -22,8 +22,8 @@ from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
 from txmqtt.net.auth import IMQTTUser, credentials_of
 from txmqtt.net.protocol import MQTTProtocol
-from txmqtt.session.conversation import CLOSED, OPENING
 from txmqtt.session.server import ServerSession
+from txmqtt.session.voice import CLOSED, OPENING
 
 _log = Logger()
 

@@ -38,14 +38,17 @@ from txmqtt.codec.packets import (
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.topics import split_share
 from txmqtt.session.aliases import SentAliases
-from txmqtt.session.conversation import CLOSED, NEVER, NEW, OPEN, OPENING, PHASES, Conversation, Turn, repeat_releases
+from txmqtt.session.conversation import Conversation
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.keepalive import Keepalive
 from txmqtt.session.message import Message, travelling
 from txmqtt.session.outgoing import REFUSED, Outbound, Outgoing
 from txmqtt.session.packet_ids import Pending
+from txmqtt.session.sending import repeat_releases
 from txmqtt.session.sink import ClientSink, Link
 from txmqtt.session.tickets import Ticket
+from txmqtt.session.turn import Turn
+from txmqtt.session.voice import CLOSED, NEVER, NEW, OPEN, OPENING, PHASES
 
 _NO_PROPERTIES: Final = Properties()
 

@@ -10,13 +10,14 @@ three pieces: a head (fixed header and topic), the packet identifier where there
 from __future__ import annotations
 
 from math import ceil
+from typing import Final
 
 from txmqtt.codec import encode, fields, properties
 from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.properties import Properties
 
 #: What a message costs beyond its topic and payload, bytes: for the limits of queues, which count memory.
-OVERHEAD = 256
+OVERHEAD: Final = 256
 
 
 class Message:
@@ -29,6 +30,15 @@ class Message:
     @ivar expires_at: when it expires, seconds of the wall clock; 0.0 is never.
     @ivar publisher: the client identifier of who published it, for no-local; empty for the broker itself.
     """
+
+    # The frames that can be shared. Defaults of the class: most messages use one of them, many none.
+    _frame3: bytes | None = None  # the whole QoS 0 frame, retain flag off, on 3.x
+    _frame5: bytes | None = None  # and on 5.0, without subscription identifiers
+    _head: bytes | None = None
+    _head_for = 0  # the first byte and the tail's length that the head is for
+    _tail5: bytes | None = None
+    _rest: bytes | None = None  # the properties as they travel, without their length
+    _seconds_left = 0  # what the frames above say of the expiry
 
     def __init__(
         self,
@@ -47,13 +57,6 @@ class Message:
         self.properties = properties
         self.expires_at = expires_at
         self.publisher = publisher
-        self._frame3: bytes | None = None  # the whole QoS 0 frame, retain flag off, on 3.x
-        self._frame5: bytes | None = None  # and on 5.0, without subscription identifiers
-        self._head: bytes | None = None
-        self._head_for = 0  # the first byte and the tail's length that the head is for
-        self._tail5: bytes | None = None
-        self._rest: bytes | None = None  # the properties as they travel, without their length
-        self._seconds_left = 0  # what the frames above say of the expiry
 
     @property
     def size(self) -> int:
@@ -73,9 +76,10 @@ class Message:
         The whole PUBLISH at QoS 0 without retain flag and identifiers: what most receivers get.
         """
         if version != MQTT5:
-            if self._frame3 is None:
-                self._frame3 = encode.publish_head(0x30, self.topic, self.payload, 0) + self.payload
-            return self._frame3
+            frame = self._frame3
+            if frame is None:
+                frame = self._frame3 = encode.publish(self.topic, self.payload, 0, False, False, 0, None, version)
+            return frame
         if self.expires_at and self._aged(wall):
             self._frame5 = None
         if self._frame5 is None:

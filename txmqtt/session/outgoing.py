@@ -34,9 +34,14 @@ class Outbound(Pending):
     @ivar ref: the number under which somebody above keeps it (a backend, or the waiter of a publish); such a one is
         told when the receiver is done with it. 0: nobody is.
     @ivar sent: its PUBLISH has been on some wire, so that the next is a repeat.
-    @ivar counted: it takes a place in this connection's window.
+    @ivar released: its PUBREC came; C{counted}: it takes a place in this connection's window.
     @ivar sent_at: when its last packet left, seconds.
     """
+
+    sent = False
+    released = False
+    counted = False
+    sent_at = 0.0
 
     def __init__(
         self, message: Message, qos: int, retain: bool = False, identifiers: tuple[int, ...] = (), ref: int = 0
@@ -47,10 +52,6 @@ class Outbound(Pending):
         self.retain = retain
         self.identifiers = identifiers
         self.ref = ref
-        self.sent = False
-        self.released = False
-        self.counted = False
-        self.sent_at = 0.0
 
 
 class Outgoing:
@@ -75,7 +76,8 @@ class Outgoing:
 
     def admit(self, item: Outbound, blocked: bool) -> int:
         """
-        Find a place for a new message: in the window (C{SEND}: it has its identifier, send it now), in the queue, or none.
+        Find a place for a new message: in the window (C{SEND}: it has its identifier, send it now), in the queue, or
+        none.
 
         @param blocked: the peer does not read, so nothing should be added to what it has yet to read.
         """

@@ -21,13 +21,15 @@ from txmqtt.codec.errors import ProtocolError, RemoteProtocolError, UnsupportedV
 from txmqtt.codec.packets import Connack, Connect, Disconnect, Packet, Publish, Suback, Subscribe, Unsuback, Unsubscribe
 from txmqtt.codec.properties import Properties
 from txmqtt.session.aliases import SentAliases
-from txmqtt.session.conversation import CLOSED, NEVER, NEW, OPEN, OPENING, Conversation, Turn
+from txmqtt.session.conversation import Conversation
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.keepalive import server_patience
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound, Outgoing
 from txmqtt.session.sink import ServerLink, ServerSink
 from txmqtt.session.tickets import Gate, Held, Ticket
+from txmqtt.session.turn import Turn
+from txmqtt.session.voice import CLOSED, NEVER, NEW, OPEN, OPENING
 
 
 class ServerSession(Conversation):
@@ -257,20 +259,21 @@ class ServerSession(Conversation):
         """
         Whether a packet of this size may be added to the output: the peer takes it, and it reads.
         """
-        return size <= self.send_limit and (not self.out_size or self.out_size + size <= self.write_limit)
+        return size <= self.send_limit and (self.out_size == 0 or self.out_size + size <= self.write_limit)
 
     def deliver(self, frame: bytes) -> bool:
         """
         A whole QoS 0 PUBLISH, shared by all who get the same bytes; False when there is no room, and it is dropped.
         """
         size = len(frame)
-        if not self.room(size):
+        total = self.out_size + size
+        if size > self.send_limit or (total > self.write_limit and total != size):
             return False
         if not self.touched:
             self.touched = True
             self.turn.touched.append(self)
         self.out.append(frame)
-        self.out_size += size
+        self.out_size = total
         return True
 
     def deliver_own(self, message: Message, retain: bool, identifiers: tuple[int, ...]) -> bool:

@@ -4,8 +4,8 @@ What a frame waits for until what it promises is durable, and the gates that kee
 Whoever accepts a message answers with a C{Ticket}. Most are done from the start (nothing had to be kept). The others
 are settled when the disk, the cluster or the application's own handler has decided; all that goes into one commit
 shares one ticket. A C{Gate} holds the acknowledgements of one kind of one connection and lets them out first in, first
-out: PUBACKs in the order of the PUBLISHes [MQTT5-4.6.0-2], PUBRECs likewise [MQTT5-4.6.0-3], PUBRELs in the order of the
-PUBRECs [MQTT5-4.6.0-4]. Gates belong to the connection and die with it; tickets do not.
+out: PUBACKs in the order of the PUBLISHes [MQTT5-4.6.0-2], PUBRECs likewise [MQTT5-4.6.0-3], PUBRELs in the order of
+the PUBRECs [MQTT5-4.6.0-4]. Gates belong to the connection and die with it; tickets do not.
 """
 
 from __future__ import annotations

@@ -1,0 +1,293 @@
+"""
+QoS 1 and 2 on the way out: PUBLISH, what the peer answers, and what is sent again.
+
+The books are in C{Outgoing}; here they become packets. A QoS 2 PUBLISH and its PUBREL each wait at a gate of their own
+until somebody above has on record that they leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from txmqtt.codec import encode, reasons
+from txmqtt.codec.constants import PUBREL
+from txmqtt.codec.errors import RemoteProtocolError
+from txmqtt.codec.packets import Ack
+from txmqtt.codec.properties import Properties
+from txmqtt.session.aliases import SentAliases
+from txmqtt.session.message import Message
+from txmqtt.session.outgoing import SEND, Outbound, Outgoing
+from txmqtt.session.sink import Link
+from txmqtt.session.tickets import DONE, Gate, Held, Ticket
+from txmqtt.session.turn import Turn
+from txmqtt.session.voice import NEVER, OPEN, Voice
+
+
+class Sending(Voice):
+    """
+    The sender's half of the acknowledgements.
+
+    @ivar thirsty: the owner has more to say as soon as there is room.
+    @ivar resend_interval: how long a packet may be unanswered before it is sent again, seconds; 0.0 for ever.
+    """
+
+    def __init__(self, turn: Turn, link: Link, write: Callable[[bytes], None], write_limit: int) -> None:
+        super().__init__(turn, link, write, write_limit)
+        self.thirsty = False
+        self.resend_interval = 0.0
+        self.outgoing: Outgoing | None = None
+        self.sent_aliases: SentAliases | None = None
+        self._publishes: Gate | None = None
+        self._pubrels: Gate | None = None
+
+    def post(self, item: Outbound) -> int:
+        """
+        Send a QoS 1 or 2 message now or when its turn comes: C{SEND}, C{QUEUED} or C{REFUSED}.
+        """
+        outgoing = self.outgoing
+        assert outgoing is not None
+        verdict = outgoing.admit(item, self.paused or self.out_size >= self.write_limit)
+        if verdict == SEND:
+            self._launch(item)
+        return verdict
+
+    def pump(self) -> None:
+        """
+        Send what has been waiting, as far as window and transport allow.
+        """
+        outgoing = self.outgoing
+        if outgoing is None:
+            return
+        while not self.paused and self.out_size < self.write_limit and self.phase == OPEN:
+            item = outgoing.next()
+            if item is None:
+                return
+            if not item.sent and item.message.expired(self.turn.wall):
+                outgoing.finish(item)
+                self._lapsed(item)
+                continue
+            self._launch(item)
+
+    def _launch(self, item: Outbound) -> None:
+        """
+        The item has its identifier and its place in the window: it leaves, at QoS 2 once that is on record.
+        """
+        if item.ref:
+            ticket = self._sending(item)
+            if item.qos == 2:
+                gate = self._publishes
+                if gate is None and not ticket.done:
+                    gate = self._publishes = Gate(self._out_publish)
+                if gate is not None:
+                    gate.admit(ticket, item.packet_id)
+                    return
+        self._transmit(item)
+
+    def _out_publish(self, held: Held) -> None:
+        item = self.outgoing.get(held.packet_id) if self.outgoing is not None else None
+        if held.ticket.reason >= reasons.FAILURE:
+            self._not_kept(held.ticket.reason)
+        elif item is not None:
+            self._transmit(item)
+
+    def _transmit(self, item: Outbound) -> None:
+        message = item.message
+        turn = self.turn
+        first = 0x30 | item.qos << 1
+        if item.retain:
+            first |= 1
+        if item.sent:
+            first |= 8
+        packet_id = item.packet_id.to_bytes(2, "big")
+        if self.sent_aliases is not None:
+            head, tail = self._aliased(first, message, item.identifiers)
+        else:
+            tail = message.tail(self.version, item.identifiers, turn.wall)
+            head = message.head(first, tail)
+        size = len(head) + 2 + len(tail)
+        if size > self.send_limit:
+            self._too_large(item, size)
+            return
+        if not self.touched:
+            self.touched = True
+            turn.touched.append(self)
+        out = self.out
+        out.append(head)
+        out.append(packet_id)
+        out.append(tail)
+        self.out_size += size
+        turn.packets_sent += 1
+        item.sent = True
+        item.sent_at = turn.now
+        interval = self.resend_interval
+        if interval and turn.now + interval < self.alarm_at:
+            self.nearer(turn.now + interval)
+
+    def _aliased(self, first: int, message: Message, identifiers: tuple[int, ...]) -> tuple[bytes, bytes]:
+        """
+        Head and tail for a receiver that takes topic aliases: the topic once in full, from then on by number. The alias
+        is bound here, where the bytes are appended, because what is queued may be dropped.
+        """
+        aliases = self.sent_aliases
+        assert aliases is not None
+        alias = aliases.number(message.topic)
+        topic = b""
+        if not alias:
+            topic = message.topic
+            alias = aliases.bind(topic)
+        message.tail(self.version, (), self.turn.wall)  # counts the expiry down
+        tail = message.told(identifiers, alias)
+        return encode.publish_head(first, topic, tail, 2 if first & 6 else 0), tail
+
+    def _too_large(self, item: Outbound, size: int) -> None:
+        """
+        The peer takes no packet of this size: it counts as delivered [MQTT5-3.1.2-25].
+        """
+        assert self.outgoing is not None
+        self.outgoing.finish(item)
+        if item.ref:
+            self._settled(item, reasons.PACKET_TOO_LARGE, None)
+
+    def _flushed(self) -> None:
+        if self.thirsty or not (self.outgoing is None or self.outgoing.idle):
+            self._refill()
+
+    def _refill(self) -> None:
+        if not self.paused and self.phase == OPEN:
+            self.pump()
+            if self.thirsty and not self.paused:
+                self._drained()
+
+    # What the peer answers
+
+    def _puback(self, packet: Ack) -> None:
+        outgoing = self.outgoing
+        assert outgoing is not None
+        item = outgoing.get(packet.packet_id)
+        if item is None:
+            return  # an answer to nothing: harmless, and real clients send it after a resumption
+        if item.qos != 1:
+            raise RemoteProtocolError(f"PUBACK for packet identifier {packet.packet_id}, which is of QoS 2")
+        outgoing.finish(item)
+        if item.ref:
+            self._settled(item, packet.reason, packet.properties)
+        if self.thirsty or not outgoing.idle:
+            self._refill()
+
+    def _pubrec(self, packet: Ack) -> None:
+        outgoing = self.outgoing
+        assert outgoing is not None
+        item = outgoing.get(packet.packet_id)
+        if item is None:
+            self._send_ack(PUBREL, packet.packet_id, reasons.PACKET_IDENTIFIER_NOT_FOUND)
+            return
+        if item.qos != 2:
+            raise RemoteProtocolError(f"PUBREC for packet identifier {packet.packet_id}, which is of QoS 1")
+        if packet.reason >= reasons.FAILURE:  # on 5.0 this ends it [MQTT5-4.4.0-2]
+            outgoing.finish(item)
+            if item.ref:
+                self._settled(item, packet.reason, packet.properties)
+            if self.thirsty or not outgoing.idle:
+                self._refill()
+            return
+        ticket: Ticket = DONE
+        if not item.released:
+            outgoing.release(item)
+            if item.ref:
+                ticket = self._received(item)
+        gate = self._pubrels
+        if gate is None:
+            if ticket.done:
+                self._let_pubrel(item.packet_id, ticket.reason)
+                return
+            gate = self._pubrels = Gate(self._out_pubrel)
+        gate.admit(ticket, item.packet_id)
+
+    def _out_pubrel(self, held: Held) -> None:
+        self._let_pubrel(held.packet_id, held.ticket.reason)
+
+    def _let_pubrel(self, packet_id: int, reason: int) -> None:
+        if reason >= reasons.FAILURE:
+            self._not_kept(reason)
+            return
+        self._send_ack(PUBREL, packet_id, reasons.SUCCESS)
+        item = self.outgoing.get(packet_id) if self.outgoing is not None else None
+        if item is not None:
+            item.sent_at = self.turn.now
+
+    def _pubcomp(self, packet: Ack) -> None:
+        outgoing = self.outgoing
+        assert outgoing is not None
+        item = outgoing.get(packet.packet_id)
+        if item is None:
+            return
+        if item.qos != 2 or not item.released:
+            raise RemoteProtocolError(f"PUBCOMP for packet identifier {packet.packet_id}, which has had no PUBREL")
+        outgoing.finish(item)
+        if item.ref:
+            self._settled(item, packet.reason, packet.properties)
+        if self.thirsty or not outgoing.idle:
+            self._refill()
+
+    # What is sent again
+
+    def _resend_deadline(self) -> float:
+        if not self.resend_interval or self.outgoing is None or self.paused:
+            return NEVER
+        oldest = NEVER
+        for item in self.outgoing.unanswered():
+            if item.sent_at < oldest:
+                oldest = item.sent_at
+        return oldest + self.resend_interval
+
+    def _resend(self, now: float) -> None:
+        """
+        On 3.x, what has been unanswered for too long goes again, oldest first. 5.0 forbids it on a live connection
+        [MQTT5-4.4.0-1], so the interval is always 0 there.
+        """
+        assert self.outgoing is not None
+        for item in self.outgoing.unanswered():
+            if item.sent_at + self.resend_interval <= now:
+                if item.released:
+                    if self._pubrels is None or not self._pubrels.holds(item.packet_id):
+                        self._let_pubrel(item.packet_id, reasons.SUCCESS)
+                elif item.counted:
+                    self._transmit(item)
+
+    # The end
+
+    def _shut_gates(self) -> None:
+        for gate in (self._publishes, self._pubrels):
+            if gate is not None:
+                gate.shut()
+        self._publishes = self._pubrels = None
+
+    # What the roles do about it
+
+    def _sending(self, item: Outbound) -> Ticket:
+        return DONE
+
+    def _received(self, item: Outbound) -> Ticket:
+        return DONE
+
+    def _settled(self, item: Outbound, reason: int, properties: Properties | None) -> None:
+        raise NotImplementedError
+
+    def _lapsed(self, item: Outbound) -> None:
+        """
+        A message expired before it was sent.
+        """
+        raise NotImplementedError
+
+    def _drained(self) -> None:
+        raise NotImplementedError
+
+
+def repeat_releases(conversation: Sending, released: list[Outbound]) -> None:
+    """
+    Begin a resumed conversation: the PUBRELs go again at once, then what was published, then what waits.
+    """
+    for item in released:
+        conversation.send(encode.ack(PUBREL, item.packet_id, reasons.SUCCESS, None, conversation.version))
+        item.sent_at = conversation.turn.now
+    conversation.pump()

@@ -1,0 +1,47 @@
+"""
+One turn of the reactor: the time it is, and who has something to write at its end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from txmqtt.session.voice import Voice
+
+
+class Turn:
+    """
+    What one turn of the reactor shares: the time, and who has something to write at its end.
+
+    @ivar now: seconds of a clock that never jumps: for the deadlines of connections.
+    @ivar skew: what to add to C{now} for wall time: for all that is stored or told to others.
+    @ivar bytes_received: in all since the start; likewise C{bytes_sent}, C{packets_received}, C{packets_sent}.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.skew = 0.0
+        self.bytes_received = 0
+        self.bytes_sent = 0
+        self.packets_received = 0
+        self.packets_sent = 0
+        self.touched: list[Voice] = []
+
+    @property
+    def wall(self) -> float:
+        """
+        Wall time, seconds.
+        """
+        return self.now + self.skew
+
+    def flush(self) -> None:
+        """
+        One write for each conversation that has something to say. Every entry from the reactor ends here.
+        """
+        touched = self.touched
+        at = 0
+        while at < len(touched):  # a flush may touch others
+            touched[at].flush()
+            at += 1
+        touched.clear()
