@@ -208,3 +208,4 @@ class HeaderTests(SynchronousTestCase):
         A packet that no length can say is refused as too large.
         """
         self.assertEqual(self.assertRaises(LocalProtocolError, fields.header, 0x30, 268_435_456).reason, 0x95)
+        self.assertEqual(self.assertRaises(LocalProtocolError, fields.put_varint, 1 << 40).reason, 0x95)

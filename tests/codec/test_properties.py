@@ -56,6 +56,18 @@ class PropertiesTests(SynchronousTestCase):
         """
         words = repr(Properties(authentication_method="m", authentication_data=b"hunter2"))
         self.assertEqual(words, "Properties(authentication_method='m', authentication_data=...)")
+        secret = Properties(authentication_method="m", authentication_data=b"hunter2")
+        secret.authentication_method = None
+        for kind in KINDS:
+            self.assertNotIn("hunter2", str(self.assertRaises(LocalProtocolError, encode, secret, kind)))
+
+    def test_present(self) -> None:
+        """
+        What is there is known by the identifiers of the standard.
+        """
+        self.assertEqual(Properties().present(), 0)
+        for name, value, spelling, _ in EACH:
+            self.assertEqual(made(name, value).present(), 1 << spell(spelling)[0], name)
 
     def test_attributes_can_be_set(self) -> None:
         """

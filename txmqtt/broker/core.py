@@ -135,18 +135,22 @@ class Broker:
         qos = packet.qos
         if properties is None:
             message = Message(topic, packet.payload, qos, packet.retain, None, 0.0, member.client_id)
+            if session.version == MQTT5:
+                message.frame5 = packet.frame
+            else:
+                message.frame3 = packet.frame
         else:
-            message = self._message(
-                topic, packet.payload, qos, packet.retain, properties, member.client_id
-            )
-        if qos == 0 and not packet.retain:
-            self.fanout.send(message, route)
+            message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id)
+        if packet.retain or (qos and route.stored) or (qos == 2 and member.durable):
+            sender = member if qos == 2 and member.durable else None
+            ticket = self._accept(message, route, sender, packet.packet_id)
+            if ticket.done and session.version < MQTT5:
+                return DONE  # 3.x can only say that it arrived; what became of it is counted
+            return ticket
+        taken = self.fanout.send(message, route)
+        if taken == TAKEN or qos == 0 or session.version < MQTT5:
             return DONE
-        twice_safe = qos == 2 and member.durable
-        ticket = self._accept(message, route, member if twice_safe else None, packet.packet_id)
-        if ticket.done and session.version < MQTT5:
-            return DONE  # 3.x can only say that it arrived; what became of it is counted
-        return ticket
+        return FULL if taken == ALL_FULL else NOBODY
 
     def _refuse(self, session: ServerSession, verdict: Ticket) -> Ticket:
         self.stats.refused_publishes += 1

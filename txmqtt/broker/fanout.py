@@ -9,7 +9,6 @@ from txmqtt.broker.stats import Stats
 from txmqtt.codec.constants import MQTT5
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import REFUSED
-from txmqtt.session.server import ServerSession
 from txmqtt.session.turn import Turn
 
 #: What C{Fanout.send} reports.
@@ -66,22 +65,19 @@ class Fanout:
             elif member.durable:
                 continue  # owed by the backend
             elif session is not None:
-                if self._post(message, delivery, session):
+                if session.post(delivery.copy(message)) != REFUSED:
                     taken += 1
                 else:
                     full += 1
+                    self._stats.dropped_full += 1
         if route.groups and qos == 0:
             taken += self._to_groups(message, route)
         self._stats.publish_sent += taken
+        if qos == 0:
+            self._turn.packets_sent += taken
         if taken:
             return TAKEN
         return ALL_FULL if full else NOBODY_TOOK_IT
-
-    def _post(self, message: Message, delivery: Delivery, session: ServerSession) -> bool:
-        if session.post(delivery.copy(message)) == REFUSED:
-            self.full()
-            return False
-        return True
 
     def full(self) -> None:
         """

@@ -71,6 +71,8 @@ class Delivery:
         The copy itself, for QoS 1 and 2: the lower of the QoS published and granted [MQTT5-3.8.4-8].
         """
         qos = message.qos if message.qos < self.qos else self.qos
+        if self.plain:
+            return Outbound(message, qos, False, (), ref)
         return Outbound(message, qos, self.retain(message), self.identifiers, ref)
 
 

@@ -144,7 +144,10 @@ class Decoder:
                 topic = self._seen.get(raw)
                 if topic is None:
                     topic = b"" if version == MQTT5 and not raw else self._topics.check(raw)
-                return Publish(topic, data[body:stop], qos, first & 1 != 0, first & 8 != 0, packet_id, properties)
+                publish = Publish(topic, data[body:stop], qos, first & 1 != 0, first & 8 != 0, packet_id, properties)
+                if first == 0x30 and properties is None:
+                    publish.frame = data[position:stop]
+                return publish
 
             if version == 0:
                 if first >> 4 != CONNECT:

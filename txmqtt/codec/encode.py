@@ -129,15 +129,12 @@ def publish(
     size = len(topic)
     if size - 1 >= MAX_STRING or size == 0:
         check_topic_size(size, properties, version)
-    first = 0x30
-    tail = payload
+    first = 0x31 if retain else 0x30
+    middle = b""
     if version == MQTT5:
-        tail = (b"\0" if properties is None else encode_properties(properties, PUBLISH)) + payload
+        middle = b"\0" if properties is None else encode_properties(properties, PUBLISH)
     elif properties is not None:
         raise bad_properties(PUBLISH, version)
-    if retain:
-        first = 0x31
-    remaining = 2 + size + len(tail)
     if qos:
         if qos != 1 and qos != 2:
             raise bad_qos(qos)
@@ -146,14 +143,15 @@ def publish(
         first |= qos << 1
         if dup:
             first |= 8
-        tail = packet_id.to_bytes(2, "big") + tail
-        remaining += 2
+        middle = packet_id.to_bytes(2, "big") + middle
     elif dup or packet_id:
         # [MQTT5-3.3.1-2] [MQTT311-3.3.1-2]
         raise LocalProtocolError("PUBLISH of QoS 0 with DUP or a packet identifier")
+    remaining = 2 + size + len(middle) + len(payload)
     if remaining < 128:
-        return (first << 24 | remaining << 16 | size).to_bytes(4, "big") + topic + tail
-    return b"".join((header(first, remaining), size.to_bytes(2, "big"), topic, tail))
+        head = (first << 24 | remaining << 16 | size).to_bytes(4, "big") + topic
+        return head + middle + payload if middle else head + payload
+    return b"".join((header(first, remaining), size.to_bytes(2, "big"), topic, middle, payload))
 
 
 def publish_head(first: int, topic: bytes, tail: bytes, id_size: int) -> bytes:

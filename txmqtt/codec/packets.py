@@ -54,7 +54,12 @@ class Packet:
 class Publish(Packet):
     """
     PUBLISH: a message on its way, one hop. A QoS 0 message has C{packet_id} 0.
+
+    @ivar frame: all its bytes, where they say nothing but topic and payload, so that they can be sent on as they came;
+        otherwise None.
     """
+
+    frame: bytes | None = None
 
     def __init__(
         self,

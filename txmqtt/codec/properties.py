@@ -13,6 +13,7 @@ from txmqtt.codec.constants import NAMES, PUBLISH
 from txmqtt.codec.errors import LocalProtocolError, RemoteProtocolError
 from txmqtt.codec.fields import binary, malformed, put_binary, put_string, put_varint, string, u8, u16, u32, varint
 from txmqtt.codec.property_table import (
+    AUTHENTICATION_DATA,
     BINARY,
     BYTE,
     PAIR,
@@ -170,9 +171,13 @@ class Properties:
         shown = []
         for law, value in zip(TABLE, self.said(), strict=True):
             if value is not None and value != ():
-                # Authentication data never reaches a log.
-                shown.append(f"{law.name}={'...' if law.name == 'authentication_data' else repr(value)}")
+                shown.append(f"{law.name}={_shown(law, value)}")
         return f"Properties({', '.join(shown)})"
+
+
+def _shown(law: Law, value: object) -> str:
+    # Authentication data never reaches a log.
+    return "..." if law.identifier == AUTHENTICATION_DATA else repr(value)
 
 
 def _by_identifier() -> list[Law | None]:
@@ -311,10 +316,10 @@ def encode(properties: Properties | None, kind: int) -> bytes:
 
 
 def _misplaced(properties: Properties, illegal: int, kind: int) -> LocalProtocolError:
-    law = [law for law in TABLE if illegal >> law.identifier & 1][0]
-    value: object = getattr(properties, law.name)
+    law = next(law for law in TABLE if illegal >> law.identifier & 1)
+    value = _shown(law, getattr(properties, law.name))
     where = ", ".join([_owner(other) for other in range(16) if law.kinds >> other & 1])
-    return LocalProtocolError(f"{law.name}={value!r} in {_owner(kind)}; expected in {where} only")
+    return LocalProtocolError(f"{law.name}={value} in {_owner(kind)}; expected in {where} only")
 
 
 def _put(value: object, law: Law) -> bytes:

@@ -29,6 +29,7 @@ WILL_PROPERTIES: Final = 0
 # The identifiers that need a word of their own.
 RESPONSE_TOPIC: Final = 0x08
 SUBSCRIPTION_IDENTIFIER: Final = 0x0B
+AUTHENTICATION_DATA: Final = 0x16
 USER_PROPERTY: Final = 0x26
 
 # How a property travels.
@@ -96,7 +97,7 @@ TABLE: Final = (
     Law(0x12, "assigned_client_identifier", STRING, (CONNACK,)),
     Law(0x13, "server_keep_alive", U16, (CONNACK,), 0, MAX_U16),
     Law(0x15, "authentication_method", STRING, (CONNECT, CONNACK, AUTH)),
-    Law(0x16, "authentication_data", BINARY, (CONNECT, CONNACK, AUTH)),
+    Law(AUTHENTICATION_DATA, "authentication_data", BINARY, (CONNECT, CONNACK, AUTH)),
     Law(0x17, "request_problem_information", BYTE, (CONNECT,), 0, 1),
     Law(0x18, "will_delay_interval", U32, (WILL_PROPERTIES,)),
     Law(0x19, "request_response_information", BYTE, (CONNECT,), 0, 1),

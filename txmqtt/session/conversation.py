@@ -25,14 +25,14 @@ class Conversation(Receiving):
     """
     What both roles share.
 
-    @ivar holding: what arrives is kept, not parsed.
+    @ivar reading: what arrives is parsed; otherwise it is kept, or forgotten once the conversation is over.
     @ivar last_heard: when the peer last said something, seconds.
     """
 
     def __init__(self, turn: Turn, link: Link, write: Callable[[bytes], None], write_limit: int) -> None:
         super().__init__(turn, link, write, write_limit)
         self.decoder = Decoder()
-        self.holding = False
+        self.reading = True
         self.parsing = False
         self.last_heard = turn.now
 
@@ -49,7 +49,7 @@ class Conversation(Receiving):
         if self.phase == CLOSED:
             return
         self.decoder.feed(data)
-        if not self.holding:
+        if self.reading:
             self._parse()
         else:
             self._kept()
@@ -59,58 +59,58 @@ class Conversation(Receiving):
         Act on every whole packet that is here, unless one of them makes us stop.
         """
         decoder = self.decoder
+        heard = 0
         self.parsing = True
         try:
-            while True:
+            while self.reading:
                 packet = decoder.take()
                 if packet is None:
                     break
-                self.turn.packets_received += 1
-                self.receive(packet)
-                if self.holding or self.phase == CLOSED:
-                    break
+                heard += 1
+                if isinstance(packet, Publish) and self.phase == OPEN:  # nine packets in ten
+                    self._publish(packet)
+                else:
+                    self.receive(packet)
         except ProtocolError as error:
             self.fail(error)
         finally:
             self.parsing = False
-        if self.holding:
+            self.turn.packets_received += heard
+        if not self.reading and self.phase != CLOSED:
             self._kept()
 
     def _kept(self) -> None:
         """
-        Bytes are kept unparsed, because we hold.
+        Bytes are kept unparsed, because we have stopped reading.
         """
 
     def proceed(self) -> None:
         """
-        Go on with what was kept while we held.
+        Read again, beginning with what was kept.
         """
-        self.holding = False
-        if self.phase != CLOSED and not self.parsing:
-            self._parse()
+        if self.phase != CLOSED:
+            self.reading = True
+            if not self.parsing:
+                self._parse()
 
     def receive(self, packet: Packet) -> None:
         """
-        Act on one packet.
+        Act on one packet, but not on a PUBLISH in an open conversation.
 
         @raise RemoteProtocolError: it is not legal now.
         """
-        if self.phase == OPEN:
-            if isinstance(packet, Publish):  # nine packets in ten
-                self._publish(packet)
-                return
-            if isinstance(packet, Ack):
-                kind = packet.kind
-                if kind == PUBACK:
-                    self._puback(packet)
-                elif kind == PUBREC:
-                    self._pubrec(packet)
-                elif kind == PUBREL:
-                    self._pubrel(packet)
-                else:
-                    self._pubcomp(packet)
-                return
-        self._other(packet)
+        if isinstance(packet, Ack) and self.phase == OPEN:
+            kind = packet.kind
+            if kind == PUBACK:
+                self._puback(packet)
+            elif kind == PUBREC:
+                self._pubrec(packet)
+            elif kind == PUBREL:
+                self._pubrel(packet)
+            else:
+                self._pubcomp(packet)
+        else:
+            self._other(packet)
 
     def _other(self, packet: Packet) -> None:
         raise NotImplementedError
@@ -148,6 +148,10 @@ class Conversation(Receiving):
         pass
 
     # The end
+
+    def _over(self) -> None:
+        self.reading = False
+        super()._over()
 
     def fail(self, error: ProtocolError) -> None:
         """

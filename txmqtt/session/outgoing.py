@@ -69,6 +69,7 @@ class Outgoing:
         self.flying = 0  # places taken in the window
         self.waiting: deque[Outbound] | None = None
         self.waiting_bytes = 0
+        self.idle = True  # nothing waits for its turn
         self._limit_messages = limit_messages
         self._limit_bytes = limit_bytes
         self._again: deque[Outbound] | None = None  # sent on an earlier connection, to be repeated on this one
@@ -81,13 +82,7 @@ class Outgoing:
 
         @param blocked: the peer does not read, so nothing should be added to what it has yet to read.
         """
-        if (
-            self.flying < self.window
-            and not blocked
-            and self.waiting is None
-            and self._again is None
-            and self.ids.take(item)
-        ):
+        if self.idle and self.flying < self.window and not blocked and self.ids.take(item):
             self.flying += 1
             item.counted = True
             return SEND
@@ -99,6 +94,7 @@ class Outgoing:
             if not self._limit_messages:
                 return REFUSED
             waiting = self.waiting = deque()
+            self.idle = False
         elif len(waiting) >= self._limit_messages or self.waiting_bytes + item.message.size > self._limit_bytes:
             return REFUSED
         waiting.append(item)
@@ -118,12 +114,16 @@ class Outgoing:
                 return self._fly(item)
         self._again = None
         waiting = self.waiting
-        if waiting is None or not self.ids.take(waiting[0]):
+        if waiting is None:
+            self.idle = True
+            return None
+        if not self.ids.take(waiting[0]):
             return None
         item = waiting.popleft()
         self.waiting_bytes -= item.message.size
         if not waiting:
             self.waiting = None
+            self.idle = True
         return self._fly(item)
 
     def _fly(self, item: Outbound) -> Outbound:
@@ -131,18 +131,11 @@ class Outgoing:
         item.counted = True
         return item
 
-    @property
-    def idle(self) -> bool:
-        """
-        Nothing waits for its turn.
-        """
-        return self.waiting is None and self._again is None
-
     def get(self, packet_id: int) -> Outbound | None:
         """
         The message that uses this identifier, in whatever state.
         """
-        item = self.ids.get(packet_id)
+        item = self.ids.taken.get(packet_id)
         return item if isinstance(item, Outbound) else None
 
     def release(self, item: Outbound) -> None:
@@ -158,7 +151,7 @@ class Outgoing:
         """
         The receiver is done with it: its identifier is free, its place in the window too.
         """
-        self.ids.free(item.packet_id)
+        self.ids.taken.pop(item.packet_id, None)
         if item.counted:
             item.counted = False
             self.flying -= 1
@@ -179,6 +172,7 @@ class Outgoing:
         self.waiting_bytes -= item.message.size
         if not waiting:
             self.waiting = None
+            self.idle = self._again is None
         return True
 
     def resume(self, item: Outbound, packet_id: int) -> None:
@@ -207,6 +201,7 @@ class Outgoing:
                 if not item.released:
                     again.append(item)
         self._again = again or None
+        self.idle = self._again is None and self.waiting is None
         return list(self._released.values()) if self._released is not None else []
 
     def unanswered(self) -> list[Outbound]:
@@ -232,3 +227,4 @@ class Outgoing:
         self.flying = 0
         self.waiting = self._again = self._released = None
         self.waiting_bytes = 0
+        self.idle = True

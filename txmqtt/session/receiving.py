@@ -8,6 +8,7 @@ order of the PUBLISHes however long each takes to be kept, and nothing else wait
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import MQTT5, PUBACK, PUBCOMP, PUBREC
@@ -21,6 +22,11 @@ from txmqtt.session.sink import Link
 from txmqtt.session.tickets import DONE, Gate, Held, Ticket
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import OPEN
+
+#: The beginnings of acknowledgements that say no more than that it went well: alike in all versions.
+_PUBACK: Final = b"\x40\x02"
+_PUBREC: Final = b"\x50\x02"
+_PUBCOMP: Final = b"\x70\x02"
 
 
 class Receiving(Sending):
@@ -109,6 +115,9 @@ class Receiving(Sending):
         self._let_puback(held.packet_id, held.ticket.reason)
 
     def _let_puback(self, packet_id: int, reason: int) -> None:
+        if reason == reasons.SUCCESS:
+            self.send(_PUBACK + packet_id.to_bytes(2, "big"))
+            return
         if reason >= reasons.FAILURE and self.version < MQTT5:
             self._not_kept(reason)
             return
@@ -120,6 +129,9 @@ class Receiving(Sending):
         self._let_pubrec(held.packet_id, held.ticket.reason)
 
     def _let_pubrec(self, packet_id: int, reason: int) -> None:
+        if reason == reasons.SUCCESS:
+            self.send(_PUBREC + packet_id.to_bytes(2, "big"))
+            return
         if reason >= reasons.FAILURE and self.version < MQTT5:
             self._not_kept(reason)
             return
@@ -139,7 +151,10 @@ class Receiving(Sending):
         gate = self._pubcomps
         if gate is None:
             if ticket.done and ticket.reason < reasons.FAILURE:
-                self._send_ack(PUBCOMP, packet_id, reason)
+                if reason == reasons.SUCCESS:
+                    self.send(_PUBCOMP + packet_id.to_bytes(2, "big"))
+                else:
+                    self._send_ack(PUBCOMP, packet_id, reason)
                 return
             gate = self._pubcomps = Gate(self._out_pubcomp)
         gate.admit(ticket, packet_id, encode.ack(PUBCOMP, packet_id, reason, None, self.version))

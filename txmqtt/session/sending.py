@@ -8,9 +8,10 @@ until somebody above has on record that they leave.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from txmqtt.codec import encode, reasons
-from txmqtt.codec.constants import PUBREL
+from txmqtt.codec.constants import MQTT5, PUBREL
 from txmqtt.codec.errors import RemoteProtocolError
 from txmqtt.codec.packets import Ack
 from txmqtt.codec.properties import Properties
@@ -21,6 +22,9 @@ from txmqtt.session.sink import Link
 from txmqtt.session.tickets import DONE, Gate, Held, Ticket
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import NEVER, OPEN, Voice
+
+#: The beginning of a PUBREL that says no more than that it went well: alike in all versions.
+_PUBREL: Final = b"\x62\x02"
 
 
 class Sending(Voice):
@@ -48,7 +52,10 @@ class Sending(Voice):
         assert outgoing is not None
         verdict = outgoing.admit(item, self.paused or self.out_size >= self.write_limit)
         if verdict == SEND:
-            self._launch(item)
+            if item.ref:
+                self._launch(item)
+            else:
+                self._transmit(item)
         return verdict
 
     def pump(self) -> None:
@@ -102,7 +109,7 @@ class Sending(Voice):
         if self.sent_aliases is not None:
             head, tail = self._aliased(first, message, item.identifiers)
         else:
-            tail = message.tail(self.version, item.identifiers, turn.wall)
+            tail = message.payload if self.version != MQTT5 else message.tail(MQTT5, item.identifiers, turn.wall)
             head = message.head(first, tail)
         size = len(head) + 2 + len(tail)
         if size > self.send_limit:
@@ -210,7 +217,7 @@ class Sending(Voice):
         if reason >= reasons.FAILURE:
             self._not_kept(reason)
             return
-        self._send_ack(PUBREL, packet_id, reasons.SUCCESS)
+        self.send(_PUBREL + packet_id.to_bytes(2, "big"))
         item = self.outgoing.get(packet_id) if self.outgoing is not None else None
         if item is not None:
             item.sent_at = self.turn.now

@@ -75,7 +75,7 @@ class ServerSession(Conversation):
         self.client_id = packet.client_id
         self.keep_alive = packet.keep_alive
         self.phase = OPENING
-        self.holding = True
+        self.reading = False
         properties = packet.properties
         if properties is not None:
             if properties.maximum_packet_size is not None:
