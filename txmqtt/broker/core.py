@@ -135,10 +135,7 @@ class Broker:
         qos = packet.qos
         if properties is None:
             message = Message(topic, packet.payload, qos, packet.retain, None, 0.0, member.client_id)
-            if session.version == MQTT5:
-                message.frame5 = packet.frame
-            else:
-                message.frame3 = packet.frame
+            message.came(packet.frame, session.version)
         else:
             message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id)
         if packet.retain or (qos and route.stored) or (qos == 2 and member.durable):
@@ -539,9 +536,18 @@ class Broker:
     def shut(self, message: str) -> None:
         """
         Let everybody go: 5.0 is told that the server shuts down [MQTT5-3.14.2-1].
+
+        Those with a will go first, and wills that are delayed do not wait any longer: no session outlives this process,
+        and who watches for wills should see them before it is let go itself.
         """
         self.closing = True
-        for member in self.registry.everybody():
+        members = self.registry.everybody()
+        for member in members:
+            if member.session is not None and member.will is not None:
+                member.session.end(reasons.SERVER_SHUTTING_DOWN, message)
+        for member in members:
+            self._publish_will(member)
+        for member in members:
             if member.session is not None:
                 member.session.end(reasons.SERVER_SHUTTING_DOWN, message)
 

@@ -145,8 +145,8 @@ class Decoder:
                 if topic is None:
                     topic = b"" if version == MQTT5 and not raw else self._topics.check(raw)
                 publish = Publish(topic, data[body:stop], qos, first & 1 != 0, first & 8 != 0, packet_id, properties)
-                if first == 0x30 and properties is None:
-                    publish.frame = data[position:stop]
+                if properties is None and not first & 9:
+                    publish.frame = data[position:topic_stop] if qos else data[position:stop]
                 return publish
 
             if version == 0:

@@ -55,8 +55,8 @@ class Publish(Packet):
     """
     PUBLISH: a message on its way, one hop. A QoS 0 message has C{packet_id} 0.
 
-    @ivar frame: all its bytes, where they say nothing but topic and payload, so that they can be sent on as they came;
-        otherwise None.
+    @ivar frame: what of its bytes can be sent on as it came, where they say nothing but topic and payload: all of them
+        at QoS 0, those before the packet identifier at QoS 1 and 2. None where there is more to say.
     """
 
     frame: bytes | None = None

@@ -11,7 +11,7 @@ from time import monotonic
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
@@ -72,6 +72,8 @@ class MQTTServerProtocol(MQTTProtocol):
         Wait for CONNECT, but not for ever.
         """
         super().connectionMade()
+        if isinstance(self.factory, BrokerFactory):
+            self.factory.guests.add(self)
         self.session.nearer(self.session.deadline())
 
     @property
@@ -190,6 +192,8 @@ class MQTTServerProtocol(MQTTProtocol):
         logout, self._logout = self._logout, None
         if logout is not None:
             logout()
+        if isinstance(self.factory, BrokerFactory):
+            self.factory.left(self)
 
 
 #: The reasons that say that a client broke a rule.
@@ -211,6 +215,7 @@ class BrokerFactory(Factory):
     Makes the broker's side of every connection of one listener.
 
     @param portal: who may come in.
+    @ivar guests: every connection that is not closed, those that have not said who they are included.
     """
 
     noisy = False
@@ -222,6 +227,8 @@ class BrokerFactory(Factory):
         self._portal = portal
         self._clock = clock
         self._seconds = seconds
+        self.guests: set[MQTTServerProtocol] = set()
+        self._waiting: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: IAddress | None) -> MQTTServerProtocol:
         """
@@ -230,3 +237,30 @@ class BrokerFactory(Factory):
         protocol = MQTTServerProtocol(self.broker, self._portal, self._clock, self._seconds)
         protocol.factory = self
         return protocol
+
+    def shut(self, message: str) -> None:
+        """
+        Let go of everybody who is still here.
+        """
+        for guest in list(self.guests):
+            guest.session.end(reasons.SERVER_SHUTTING_DOWN, message)
+
+    def left(self, guest: MQTTServerProtocol) -> None:
+        """
+        A connection is closed.
+        """
+        self.guests.discard(guest)
+        if not self.guests:
+            waiting, self._waiting = self._waiting, []
+            for waiter in waiting:
+                waiter.callback(None)
+
+    def whenEmpty(self) -> Deferred[None]:
+        """
+        Fires when no connection is left.
+        """
+        if not self.guests:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._waiting.append(waiter)
+        return waiter

@@ -129,7 +129,7 @@ def _reader(name: str, kind: type) -> Callable[[str], float]:
         except ValueError:
             pass
         what = "a whole number" if kind is int else "a number"
-        bound = f"from {low:g}" if high == _UNBOUNDED else f"from {low:g} to {high:,}".replace(",", " ")
+        bound = f"from {low:.15g}" + ("" if high == _UNBOUNDED else f" to {high:.15g}")
         raise UsageError(f"--{option(name)} {value!r}: expected {what} {bound}")
 
     return read

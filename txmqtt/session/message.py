@@ -29,13 +29,11 @@ class Message:
     @ivar properties: what travels with it unchanged (5.0), or None; no expiry, alias or subscription identifier.
     @ivar expires_at: when it expires, seconds of the wall clock; 0.0 is never.
     @ivar publisher: the client identifier of who published it, for no-local; empty for the broker itself.
-    @ivar frame3: the whole QoS 0 frame on 3.x, retain flag off, once somebody has made it or sent it to us.
-    @ivar frame5: the same on 5.0, without subscription identifiers.
     """
 
     # The frames that can be shared. Defaults of the class: most messages use one of them, many none.
-    frame3: bytes | None = None
-    frame5: bytes | None = None
+    _frame3: bytes | None = None  # the whole QoS 0 frame, retain flag off, on 3.x
+    _frame5: bytes | None = None  # and on 5.0, without subscription identifiers
     _head: bytes | None = None
     _head_for = 0  # the first byte and the tail's length that the head is for
     _tail5: bytes | None = None
@@ -78,16 +76,30 @@ class Message:
         The whole PUBLISH at QoS 0 without retain flag and identifiers: what most receivers get.
         """
         if version != MQTT5:
-            frame = self.frame3
+            frame = self._frame3
             if frame is None:
-                frame = self.frame3 = encode.publish(self.topic, self.payload, 0, False, False, 0, None, version)
+                frame = self._frame3 = encode.publish(self.topic, self.payload, 0, False, False, 0, None, version)
             return frame
         if self.expires_at and self._aged(wall):
-            self.frame5 = None
-        if self.frame5 is None:
+            self._frame5 = None
+        if self._frame5 is None:
             tail = self.tail(version, (), wall)
-            self.frame5 = encode.publish_head(0x30, self.topic, tail, 0) + tail
-        return self.frame5
+            self._frame5 = encode.publish_head(0x30, self.topic, tail, 0) + tail
+        return self._frame5
+
+    def came(self, frame: bytes | None, version: int) -> None:
+        """
+        Keep what of the bytes that brought it can be sent on (C{Publish.frame}).
+        """
+        if frame is None:
+            return
+        if self.qos:
+            self._head = frame
+            self._head_for = len(self.payload) + (1 if version == MQTT5 else 0) << 8 | 0x30 | self.qos << 1
+        elif version == MQTT5:
+            self._frame5 = frame
+        else:
+            self._frame3 = frame
 
     def head(self, first: int, tail: bytes) -> bytes:
         """
@@ -145,7 +157,7 @@ class Message:
         if left == self._seconds_left:
             return False
         self._seconds_left = left
-        self.frame5 = self._tail5 = None
+        self._frame5 = self._tail5 = None
         return True
 
 

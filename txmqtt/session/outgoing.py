@@ -138,6 +138,21 @@ class Outgoing:
         item = self.ids.taken.get(packet_id)
         return item if isinstance(item, Outbound) else None
 
+    def puback(self, packet_id: int) -> Outbound | None:
+        """
+        A PUBACK came. A message of QoS 1 is finished with it; one of QoS 2 is returned as it was.
+        """
+        taken = self.ids.taken
+        item = taken.get(packet_id)
+        if not isinstance(item, Outbound):
+            return None
+        if item.qos == 1:
+            del taken[packet_id]
+            if item.counted:
+                item.counted = False
+                self.flying -= 1
+        return item
+
     def release(self, item: Outbound) -> None:
         """
         Its PUBREC came: from now on only its PUBREL may be sent.

@@ -170,12 +170,11 @@ class Sending(Voice):
     def _puback(self, packet: Ack) -> None:
         outgoing = self.outgoing
         assert outgoing is not None
-        item = outgoing.get(packet.packet_id)
+        item = outgoing.puback(packet.packet_id)
         if item is None:
             return  # an answer to nothing: harmless, and real clients send it after a resumption
         if item.qos != 1:
             raise RemoteProtocolError(f"PUBACK for packet identifier {packet.packet_id}, which is of QoS 2")
-        outgoing.finish(item)
         if item.ref:
             self._settled(item, packet.reason, packet.properties)
         if self.thirsty or not outgoing.idle:

@@ -72,6 +72,21 @@ class Ticket:
                 waiter.settled(self)
 
 
+class Caller(Waiter):
+    """
+    Tells a function, for those above this floor.
+    """
+
+    def __init__(self, call: Callable[[int], object]) -> None:
+        self._call = call
+
+    def settled(self, ticket: Ticket) -> None:
+        """
+        See C{Waiter}: pass the reason on.
+        """
+        self._call(ticket.reason)
+
+
 def decided(reason: int) -> Ticket:
     """
     A ticket that is done from the start.

@@ -1,0 +1,301 @@
+"""
+The broker as a service: it opens its listeners, keeps the time, and lets everybody go when it stops.
+
+C{makeBroker} builds the same service for a program as C{twistd mqtt-broker} builds from its options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import monotonic
+from time import time as wall_time
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.cred.portal import Portal
+from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
+from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txmqtt._build import __version__, compiled
+from txmqtt.backends.memory import MemoryBackend
+from txmqtt.broker.core import Broker
+from txmqtt.broker.policy import DEFAULTS, Policy
+from txmqtt.broker.stats import Stats
+from txmqtt.codec import reasons
+from txmqtt.codec.errors import Refused
+from txmqtt.codec.properties import Properties
+from txmqtt.codec.reasons import ReasonCode
+from txmqtt.codec.topics import topic_error
+from txmqtt.net.auth import Realm
+from txmqtt.net.server import BrokerFactory
+from txmqtt.service.config import DEFAULT_LISTEN, listener
+from txmqtt.service.listener import CannotListen, Listener
+from txmqtt.session.tickets import Caller
+from txmqtt.session.turn import Turn
+
+_log = Logger()
+
+#: Seconds between two looks at what expires slowly, and between two at what expires unseen.
+SWEEP = 1.0
+BACKEND_SWEEP = 60.0
+
+_GOODBYE = "the broker is shutting down"
+
+
+def makeBroker(
+    listen: Iterable[str | IStreamServerEndpoint] = (DEFAULT_LISTEN,),
+    portal: Portal | None = None,
+    policy: Policy = DEFAULTS,
+    reactor: Any = None,
+) -> BrokerService:
+    """
+    A broker for a program of your own. Start it with C{startService}, or give it a parent that you start.
+
+    @param listen: endpoint strings or endpoints.
+    @param portal: who may come in, an avatar being an C{IMQTTUser}. Without one, everybody may who connects to a listener
+        that only this machine can reach, and nobody else.
+    @param reactor: the global one, unless you have another.
+    @raise ValueError: what is to be listened on is no endpoint string.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    return BrokerService(reactor, listen, portal, policy)
+
+
+class BrokerService(Service):
+    """
+    One broker and its listeners.
+
+    @ivar broker: the broker itself.
+    @ivar stats: what it counts.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        listen: Iterable[str | IStreamServerEndpoint],
+        portal: Portal | None,
+        policy: Policy,
+        seconds: Callable[[], float] = monotonic,
+        wall: Callable[[], float] = wall_time,
+    ) -> None:
+        """
+        @param reactor: opens the listeners, and is the clock of every alarm.
+        @param seconds: a clock that never jumps.
+        @param wall: what time it is for the world.
+        """
+        self.policy = policy
+        self.stats = Stats()
+        self._turn = Turn()
+        self._backend = MemoryBackend(policy, self.stats, self._turn)
+        self.broker = Broker(policy, self._turn, self.stats, self._backend)
+        self._reactor = reactor
+        self._seconds = seconds
+        self._wall = wall
+        self._listeners = [self._listener(place, portal) for place in listen]
+        self._sweeping: LoopingCall | None = None
+        self._flush_due = False
+        self._started_at = 0.0
+        self._next_stats = 0.0
+        self._next_backend_sweep = 0.0
+        self._opening = False
+        self._open = False
+        self._trouble: CannotListen | None = None
+        self._waiting: list[Deferred[list[IAddress]]] = []
+
+    def _listener(self, place: str | IStreamServerEndpoint, portal: Portal | None) -> Listener:
+        endpoint = listener(self._reactor, place) if isinstance(place, str) else place
+        its_portal = Portal(Realm()) if portal is None else portal
+        factory = BrokerFactory(self.broker, its_portal, self._reactor, self._seconds)
+        return Listener(str(place), endpoint, factory, its_portal, portal is None)
+
+    # Start
+
+    def privilegedStartService(self) -> None:
+        """
+        See C{IService}: the listeners are opened here, where ports below 1024 still may be.
+
+        @raise CannotListen: one can't be opened. None of the others stays open.
+        """
+        super().privilegedStartService()
+        self._opening = True
+        self._trouble = None
+        self.broker.closing = False
+        self._tell_time()
+        opened = gatherResults([each.open() for each in self._listeners], consumeErrors=True)
+        opened.addCallbacks(self._opened, self._failed)
+        if self._trouble is not None:
+            raise self._trouble
+
+    def startService(self) -> None:
+        """
+        See C{IService}.
+        """
+        if not self._opening:
+            self.privilegedStartService()
+        super().startService()
+        self._started_at = self._next_stats = self._seconds()
+        self._next_backend_sweep = self._started_at + BACKEND_SWEEP
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = self._reactor
+        self._sweeping.start(SWEEP)
+
+    def _opened(self, _: object) -> None:
+        self._open = True
+        self._announce()
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.callback(self.addresses)
+
+    def _failed(self, failure: Failure) -> None:
+        trouble = failure.value.subFailure.value  # type: ignore[union-attr]
+        self._trouble = trouble
+        self._opening = False
+        _log.critical("{trouble}", trouble=str(trouble))
+        for each in self._listeners:
+            each.close()
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.errback(trouble)
+
+    def _announce(self) -> None:
+        """
+        What the log says first: what runs here, where, who may come in, and what is kept.
+        """
+        _log.info(
+            "txmqtt {version}, MQTT 3.1, 3.1.1 and 5.0, floors 0 to 2 {build}; sessions and messages are kept in memory: "
+            "nothing survives a restart",
+            version=__version__,
+            build="compiled" if compiled else "interpreted",
+        )
+        for each in self._listeners:
+            if each.admits:
+                _log.info("listening on {place} ({name}): {admits}", place=each.place, name=each.name, admits=each.admits)
+            else:
+                _log.warn(
+                    "listening on {place} ({name}): NOBODY IS LET IN, because other machines can reach it and nothing says "
+                    "who may come; --auth anonymous (in a program: a portal) lets everybody in, --help-auth lists the rest",
+                    place=each.place,
+                    name=each.name,
+                )
+
+    @property
+    def addresses(self) -> list[IAddress]:
+        """
+        What it listens on, in the order in which it was asked to.
+        """
+        return [each.address for each in self._listeners if each.address is not None]
+
+    def whenReady(self) -> Deferred[list[IAddress]]:
+        """
+        Fires with C{addresses} when every listener is open; fails with C{CannotListen} when one can't be.
+        """
+        if self._open:
+            return succeed(self.addresses)
+        if self._trouble is not None:
+            return fail(self._trouble)
+        waiter: Deferred[list[IAddress]] = Deferred(self._waiting_no_more)
+        self._waiting.append(waiter)
+        return waiter
+
+    def _waiting_no_more(self, waiter: Deferred[list[IAddress]]) -> None:
+        self._waiting.remove(waiter)
+
+    # Time
+
+    def _tell_time(self) -> None:
+        turn = self._turn
+        turn.now = self._seconds()
+        turn.skew = self._wall() - turn.now
+
+    def _sweep(self) -> None:
+        """
+        Do what is due by the wall clock. Every connection has its own alarm for what is more urgent.
+        """
+        try:
+            self._tell_time()
+            turn = self._turn
+            self.broker.sweep()
+            if turn.now >= self._next_backend_sweep:
+                self._next_backend_sweep = turn.now + BACKEND_SWEEP
+                self._backend.sweep(turn.wall)
+            if self.policy.sys_interval and turn.now >= self._next_stats:
+                self._next_stats = turn.now + self.policy.sys_interval
+                self.broker.publish_stats(turn.now - self._started_at, __version__)
+            turn.flush()
+        except Exception:
+            # One session that can't be expired must not stop the time for all others.
+            _log.failure("the sweep failed, and goes on")
+
+    # Use
+
+    def publish(
+        self, topic: str, payload: bytes = b"", qos: int = 0, retain: bool = False, properties: Properties | None = None
+    ) -> Deferred[ReasonCode]:
+        """
+        Publish from the program that the broker runs in.
+
+        @return: fires when everything that must be kept is kept, with the reason code; fails with C{Refused} when nobody
+            whom the message was for had room.
+        @raise ValueError: no client could publish this either.
+        """
+        if not isinstance(topic, str) or not isinstance(payload, bytes):
+            raise TypeError(f"expected topic as str and payload as bytes, not {type(topic)} and {type(payload)}")
+        name = topic.encode()
+        if (wrong := topic_error(name)) is not None:
+            raise ValueError(wrong)
+        if qos not in (0, 1, 2):
+            raise ValueError(f"QoS is {qos!r}; expected 0, 1 or 2")
+        self._turn.now = self._seconds()
+        ticket = self.broker.publish(name, payload, qos, retain, properties)
+        if not self._flush_due:  # all that is published in one turn of the reactor shares its writes
+            self._flush_due = True
+            self._reactor.callLater(0, self._flush)
+        done: Deferred[ReasonCode] = Deferred()
+
+        def settled(reason: int) -> None:
+            if reason >= reasons.FAILURE:
+                done.errback(Refused(f"not published: {reasons.name(reason)}", reason))
+            else:
+                done.callback(ReasonCode(reason))
+
+        if ticket.done:
+            settled(ticket.reason)
+        else:
+            ticket.wait(Caller(settled))
+        return done
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        self._turn.flush()
+
+    # Stop
+
+    def stopService(self) -> Deferred[None]:
+        """
+        See C{IService}: accept nobody any more, let everybody go, and fire when the last connection is closed. A peer that
+        does not read our last words is cut off after C{policy.close_timeout}.
+        """
+        super().stopService()
+        if self._sweeping is not None:
+            self._sweeping.stop()
+            self._sweeping = None
+        self._open = self._opening = False
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.errback(CancelledError("the broker was stopped before it listened"))
+        factories = [each.factory for each in self._listeners]
+        guests = sum(len(factory.guests) for factory in factories)
+        if guests:
+            _log.info("the broker stops; {guests} connections are closed", guests=guests)
+        over = [each.close() for each in self._listeners]
+        self._tell_time()
+        self.broker.shut(_GOODBYE)
+        for factory in factories:
+            factory.shut(_GOODBYE)
+        self._turn.flush()
+        over += [factory.whenEmpty() for factory in factories]
+        return gatherResults(over, consumeErrors=True).addCallback(lambda _: _log.info("the broker has stopped"))
