@@ -3,5 +3,37 @@ MQTT 3.1, 3.1.1 and 5.0 for Twisted: a broker and a client.
 """
 
 from txmqtt._build import __version__, compiled
+from txmqtt.codec.errors import (
+    ConnectionClosed,
+    LocalProtocolError,
+    MQTTError,
+    ProtocolError,
+    Refused,
+    RemoteProtocolError,
+)
+from txmqtt.codec.properties import Properties
+from txmqtt.codec.reasons import ReasonCode
+from txmqtt.net.client import MQTTClient
+from txmqtt.net.connect import connect
+from txmqtt.net.factory import MQTTClientFactory
+from txmqtt.net.values import Acknowledgement, Message, QoS, Will
 
-__all__ = ["__version__", "compiled"]
+__all__ = [
+    "Acknowledgement",
+    "ConnectionClosed",
+    "LocalProtocolError",
+    "MQTTClient",
+    "MQTTClientFactory",
+    "MQTTError",
+    "Message",
+    "Properties",
+    "ProtocolError",
+    "QoS",
+    "ReasonCode",
+    "Refused",
+    "RemoteProtocolError",
+    "Will",
+    "__version__",
+    "compiled",
+    "connect",
+]

@@ -11,12 +11,12 @@ from txmqtt.broker.owed import Owed
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.retained import Retained
 from txmqtt.broker.routes import Route
-from txmqtt.broker.shapes import RELEASED_OUT, Claim, Hall, Lease, Owner, Reader
+from txmqtt.broker.shapes import RELEASED_OUT, UNRETAINED, Hall, Lease, Reader
 from txmqtt.broker.stats import Stats
 from txmqtt.codec import reasons
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
-from txmqtt.session.tickets import DONE, FULL, Ticket
+from txmqtt.session.tickets import DONE, Ticket
 from txmqtt.session.turn import Turn
 
 
@@ -65,11 +65,9 @@ class MemoryBackend:
         """
         See C{Backend.publish}.
         """
-        kept = not message.retain or self._retain(message, route.mount)
-        if not message.qos:
-            return DONE
-        ticket = self._owed.publish(message, route)
-        return ticket if kept else FULL
+        if message.retain and not self._retain(message, route.mount) and message.qos:
+            return UNRETAINED
+        return self._owed.publish(message, route) if message.qos else DONE
 
     def _retain(self, message: Message, mount: str) -> bool:
         retained = self._retained.get(mount)
@@ -78,6 +76,8 @@ class MemoryBackend:
         if message.payload:
             if not self._room(retained, message):
                 self._stats.dropped_retained += 1
+                if not message.qos and retained.clear(message.topic):
+                    self._tally()  # what was retained before is no longer the last [MQTT311-3.3.1-7]
                 return False
             retained.keep(message)
         else:

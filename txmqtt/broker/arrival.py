@@ -1,5 +1,5 @@
 """
-From a CONNECT that has been logged in to a client that is in: the session is opened, then CONNACK tells what is in force.
+From a CONNECT that has been logged in to a client that is in: its session is opened, then CONNACK says what is agreed.
 """
 
 from __future__ import annotations
@@ -7,11 +7,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from txmqtt.broker.registry import Member, Mount
+from txmqtt.broker.routes import reserved
 from txmqtt.broker.shapes import Claim, Lease, Permissions
 from txmqtt.codec import reasons
-from txmqtt.codec.constants import MQTT5
+from txmqtt.codec.constants import MAX_PACKET_ID, MQTT5
 from txmqtt.codec.packets import Connect
 from txmqtt.codec.properties import Properties
+from txmqtt.codec.topics import levels
 from txmqtt.session.outgoing import Outbound, Outgoing
 from txmqtt.session.sending import repeat_releases
 from txmqtt.session.server import ServerSession
@@ -52,21 +54,15 @@ class Arrival:
         if broker.closing:
             session.end(reasons.SERVER_SHUTTING_DOWN, "the broker is shutting down")
             return
-        if broker.stats.connections >= broker.policy.max_connections:
-            broker.stats.connections_refused += 1
-            session.end(reasons.QUOTA_EXCEEDED, f"{broker.stats.connections} connections, no more are allowed")
-            return
         if not packet.client_id:
             if packet.version < MQTT5 and not packet.clean_start:  # [MQTT311-3.1.3-8]
                 session.end(reasons.CLIENT_IDENTIFIER_NOT_VALID, "an empty client identifier without clean session")
                 return
             self._assigned = True
             session.client_id = f"auto-{token}"
-        will = packet.will
-        if will is not None and self._permissions is not None and not self._permissions.may_publish(
-            will.topic.decode()
-        ):
-            session.end(reasons.NOT_AUTHORIZED, f"not allowed to publish its will to {will.topic!r}")
+        wrong = self._will_wrong()
+        if wrong:
+            session.end(wrong, f"the will to {packet.will.topic!r} would not be published" if packet.will else "")
             return
         if packet.version == MQTT5:
             asked = session.session_expiry
@@ -74,28 +70,68 @@ class Arrival:
         else:
             self._expiry = 0 if packet.clean_start else broker.policy.max_session_expiry
         claim = Claim(self._mount.name, session.client_id, self._user, packet.clean_start, self._expiry)
-        if broker.registry.find(claim.key) is None and len(broker.registry) >= broker.policy.max_sessions:
-            broker.stats.connections_refused += 1
-            session.end(reasons.QUOTA_EXCEEDED, f"{len(broker.registry)} sessions, no more are allowed")
+        full = self._full(claim)
+        if full:
+            session.end(reasons.QUOTA_EXCEEDED, full)
             return
         session.member = self
+        broker.arrivals[self] = None
         broker.backend.open(claim, self)
+
+    def _full(self, claim: Claim) -> str:
+        """
+        Why there is no room, in words, or nothing. Whoever takes over a connection needs no more room than it had.
+        """
+        broker = self._broker
+        policy = broker.policy
+        member = broker.registry.find(claim.key)
+        connections = broker.stats.connections + len(broker.arrivals)
+        if connections >= policy.max_connections and (member is None or member.session is None):
+            return f"{connections} connections, no more are allowed"
+        sessions = len(broker.registry) + len(broker.arrivals)
+        if sessions >= policy.max_sessions and member is None:
+            return f"{sessions} sessions, no more are allowed"
+        return ""
+
+    def _will_wrong(self) -> int:
+        """
+        Why its will may not be published, as a reason code; 0 when it may.
+        """
+        will = self._packet.will
+        if will is None:
+            return 0
+        if levels(will.topic) > self._broker.policy.max_topic_levels:
+            return reasons.TOPIC_NAME_INVALID
+        if reserved(will.topic):
+            return reasons.NOT_AUTHORIZED
+        if self._permissions is not None and not self._permissions.may_publish(will.topic.decode()):
+            return reasons.NOT_AUTHORIZED
+        return 0
 
     def gone(self) -> None:
         """
         The connection ended before the session was opened.
         """
         self._gone = True
+        self._broker.arrivals.pop(self, None)
+
+    def turn_away(self, reason: int, message: str) -> None:
+        """
+        It will not be let in after all. DISCONNECT may not precede a CONNACK [MQTT5-3.14.0-1], so the CONNACK says it.
+        """
+        self._session.end(reason, message)
 
     def opened(self, lease: Lease) -> None:
         """
         See C{Owner}.
         """
         broker, session, packet = self._broker, self._session, self._packet
-        if self._gone:
-            broker.backend.close(lease, self._expiry if lease.durable else 0)
-            return
+        broker.arrivals.pop(self, None)
         member = broker.registry.find(lease.key)
+        if self._gone:
+            # A session that was parked goes on waiting; a new one never began.
+            broker.backend.close(lease, member.expiry if member is not None else 0)
+            return
         if member is None:
             member = Member(broker, self._mount, session.client_id, self._user, lease)
             broker.registry.add(member)
@@ -103,8 +139,7 @@ class Arrival:
         member.lease = lease
         lease.owner = member
         member.session = session
-        member.permissions = self._permissions
-        member.forget_rights()
+        member.change_permissions(self._permissions)
         member.expiry = self._expiry
         member.will = packet.will
         session.member = member
@@ -128,6 +163,7 @@ class Arrival:
         for item in broker.backend.recall(lease):
             outgoing.resume(item, item.packet_id)
         released = outgoing.restart(window)
+        broker.arrived(member)
         session.accept(
             lease.present and packet.version > 3,
             outgoing,
@@ -135,13 +171,14 @@ class Arrival:
             self._announced(keep_alive) if packet.version == MQTT5 else None,
             keep_alive,
             policy.max_packet_size,
-            policy.receive_maximum if packet.version == MQTT5 else 0,
+            policy.receive_maximum if packet.version == MQTT5 else MAX_PACKET_ID,
             policy.topic_alias_maximum if packet.version == MQTT5 else 0,
             sent_aliases,
             policy.resend_interval,
         )
         repeat_releases(session, released)
-        broker.arrived(member, session)
+        if member.owed and member.session is session:
+            broker.give_credit(member, session)
         session.begin()
 
     def _announced(self, keep_alive: int) -> Properties | None:
@@ -166,20 +203,17 @@ class Arrival:
         """
         See C{Owner}.
         """
-        self._broker.stats.connections_refused += 1
+        self._broker.arrivals.pop(self, None)
         self._session.member = None
         self._session.end(reason, message)
 
     def revoked(self, reason: int, ending: bool) -> None:
         """
-        See C{Owner}: another connection wants the same session before this one has it. DISCONNECT may not precede a
-        CONNACK [MQTT5-3.14.0-1], so the CONNACK says it.
+        See C{Owner}: another connection wants the same session before this one has it.
         """
-        self._gone = True
-        self._session.member = None
-        self._session.end(reasons.SERVER_UNAVAILABLE, "another connection took the session over")
+        self.turn_away(reasons.SERVER_UNAVAILABLE, "another connection took the session over")
 
-    def deliver(self, item: Outbound) -> None:
+    def deliver(self, item: Outbound) -> bool:
         """
         See C{Owner}: nothing is wanted yet.
         """

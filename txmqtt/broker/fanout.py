@@ -8,7 +8,7 @@ from txmqtt.broker.routes import Delivery, Route
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.constants import MQTT5
 from txmqtt.session.message import Message
-from txmqtt.session.outgoing import REFUSED
+from txmqtt.session.outgoing import REFUSED, Outbound
 from txmqtt.session.turn import Turn
 
 #: What C{Fanout.send} reports.
@@ -34,6 +34,7 @@ class Fanout:
         """
         qos = message.qos
         taken = 0
+        posted = 0
         full = 0
         frame3: bytes | None = None
         frame5: bytes | None = None
@@ -65,25 +66,22 @@ class Fanout:
             elif member.durable:
                 continue  # owed by the backend
             elif session is not None:
-                if session.post(delivery.copy(message)) != REFUSED:
-                    taken += 1
+                if delivery.plain:
+                    item = Outbound(message, qos if qos < delivery.qos else delivery.qos)
+                else:
+                    item = delivery.copy(message)
+                if session.post(item) != REFUSED:
+                    posted += 1
                 else:
                     full += 1
                     self._stats.dropped_full += 1
+        self._stats.publish_sent += taken
+        self._turn.packets_sent += taken
         if route.groups and qos == 0:
             taken += self._to_groups(message, route)
-        self._stats.publish_sent += taken
-        if qos == 0:
-            self._turn.packets_sent += taken
-        if taken:
+        if taken or posted:
             return TAKEN
         return ALL_FULL if full else NOBODY_TOOK_IT
-
-    def full(self) -> None:
-        """
-        Count a message that found a queue full.
-        """
-        self._stats.dropped_full += 1
 
     def _to_groups(self, message: Message, route: Route) -> int:
         taken = 0
@@ -103,6 +101,8 @@ class Fanout:
         if session is None:
             return False
         if session.deliver_own(message, delivery.retain(message), delivery.identifiers):
+            self._stats.publish_sent += 1
+            self._turn.packets_sent += 1
             return True
         self._stats.dropped_slow += 1
         return False

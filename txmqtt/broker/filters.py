@@ -1,9 +1,9 @@
 """
 Who asked for what: subscriptions by filter, found again by topic.
 
-Filters without wildcards are found by one look-up; the others live in a tree with a node for each level, so that finding
-all that match a topic costs no more than its levels times the branches that truly match. A leading wildcard does not see
-topics that begin with C{$} [MQTT5-4.7.2-1].
+Filters without wildcards are found by one look-up; the others live in a tree with a node for each level, so that
+finding all that match a topic costs no more than its levels times the branches that truly match. A leading wildcard
+does not see topics that begin with C{$} [MQTT5-4.7.2-1].
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from txmqtt.codec.packets import Subscription
 
 if TYPE_CHECKING:
     from txmqtt.broker.registry import Member
+    from txmqtt.broker.routes import Delivery
     from txmqtt.broker.shared import Group
 
 _PLUS = b"+"
@@ -29,6 +30,8 @@ class Grant:
     @ivar qos: the maximum QoS granted.
     @ivar identifier: the subscription identifier; 0 for none.
     @ivar group: the shared group that it makes its session a member of, or None.
+    @ivar delivery: how its session gets what no other of its subscriptions matches: alike in all routes; None until one
+        is asked for.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Grant:
         self.identifier = identifier
         self.identifiers: tuple[int, ...] = (identifier,) if identifier else ()
         self.group = group
+        self.delivery: Delivery | None = None
 
 
 class Interest:
@@ -54,6 +58,14 @@ class Interest:
         self.filter = filter
         self.grants: dict[Member, Grant] = {}
         self.groups: dict[bytes, Group] | None = None
+
+    def sharing(self) -> dict[bytes, Group]:
+        """
+        The shared groups by their names.
+        """
+        if self.groups is None:
+            self.groups = {}
+        return self.groups
 
     @property
     def empty(self) -> bool:

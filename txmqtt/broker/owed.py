@@ -3,18 +3,18 @@ What durable sessions and shared groups are owed, as queues in this process.
 
 The memory backend is these queues and nothing else; a backend with a journal shares them. A queue has a bound in
 messages and in bytes, and a message that finds no room is dropped and counted. An item leaves its queue when it is
-settled, not when it is delivered: what was delivered and not settled when a connection ends is first when the session
-returns.
+delivered; until it is settled it is remembered as given: what was sent and not settled when a connection ends is
+recalled when the session returns, and what was not sent waits again.
 """
 
 from __future__ import annotations
 
-from collections import deque
-
+from txmqtt.broker.dealing import Dealing
 from txmqtt.broker.filters import Grant
+from txmqtt.broker.piles import Holding, Pile
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.routes import Delivery, Route
-from txmqtt.broker.shapes import Claim, Hall, Lease, Owner
+from txmqtt.broker.shapes import Claim, Lease, Owner
 from txmqtt.broker.shared import Group
 from txmqtt.broker.stats import Stats
 from txmqtt.codec import reasons
@@ -24,83 +24,18 @@ from txmqtt.session.tickets import DONE, FULL, Ticket
 from txmqtt.session.turn import Turn
 
 
-class Pile:
-    """
-    Messages that wait for one session or one group, oldest first.
-    """
-
-    def __init__(self) -> None:
-        self.waiting: deque[Outbound] = deque()
-        self.size = 0
-
-    def room(self, message: Message, policy: Policy) -> bool:
-        """
-        Whether one more may wait.
-        """
-        return (
-            len(self.waiting) < policy.max_queued_messages and self.size + message.size <= policy.max_queued_bytes
-        )
-
-    def append(self, item: Outbound) -> None:
-        """
-        One more waits.
-        """
-        self.waiting.append(item)
-        self.size += item.message.size
-
-    def give_back(self, item: Outbound) -> None:
-        """
-        It was taken and could not be finished: it is first again.
-        """
-        self.waiting.appendleft(item)
-        self.size += item.message.size
-
-    def take(self) -> Outbound:
-        """
-        The oldest.
-        """
-        item = self.waiting.popleft()
-        self.size -= item.message.size
-        return item
-
-
-class Holding(Lease):
-    """
-    One session and what it is owed.
-
-    @ivar given: delivered and not settled, in the order of delivery, by their refs.
-    @ivar credit: how many more its owner wants.
-    @ivar groups: the shared groups that it takes from.
-    """
-
-    def __init__(self, claim: Claim, owner: Owner | None, present: bool, durable: bool) -> None:
-        super().__init__(claim, owner, present, durable)
-        self.pile: Pile | None = None
-        self.given: dict[int, Outbound] = {}
-        self.credit = 0
-        self.groups: list[Group] = []
-        self.shares: dict[int, Group] | None = None  # of what was given: which group's it is
-
-
-class Owed:
+class Owed(Dealing):
     """
     Every queue of this process.
     """
 
     def __init__(self, policy: Policy, stats: Stats, turn: Turn) -> None:
+        super().__init__(stats, turn)
         self._policy = policy
-        self._stats = stats
-        self._turn = turn
-        self._hall: Hall | None = None
         self._holdings: dict[tuple[str, str], Holding] = {}
-        self._piles: dict[tuple[str, bytes, bytes], Pile] = {}
         self._last_ref = 0
 
-    def attach(self, hall: Hall) -> None:
-        """
-        Who is told of what is dropped and discarded.
-        """
-        self._hall = hall
+    # Sessions
 
     def open(self, claim: Claim, owner: Owner) -> None:
         """
@@ -116,9 +51,9 @@ class Owed:
             held.owner.revoked(reasons.SESSION_TAKEN_OVER, claim.clean)
             held = self._holdings.get(claim.key)
         if held is not None and claim.clean:
-            self._drop(held)
             if self._hall is not None:
                 self._hall.discarded(claim.key)
+            self._drop(held)
             held = None
         if held is None:
             held = Holding(claim, owner, False, claim.expiry > 0)
@@ -126,6 +61,7 @@ class Owed:
         else:
             held.present = True
             held.owner = owner
+            held.credit = -len(held.given)  # what is recalled is under way already
         owner.opened(held)
 
     def close(self, lease: Lease, expiry: int) -> None:
@@ -137,76 +73,78 @@ class Owed:
             return
         lease.owner = None
         lease.credit = 0
-        groups = lease.groups
-        self._return_shares(lease)
+        lease.stalled = False
+        groups = self._return_shares(lease)
         if not expiry or not lease.durable:
             self._drop(lease)
-            lease.groups = []
-        elif lease.given:
-            pile = lease.pile
+        else:
+            self._keep(lease)
+        for group in groups:
+            self._share_out(group)
+
+    def _keep(self, lease: Holding) -> None:
+        """
+        What was delivered and never sent waits again, before what came later.
+        """
+        pile = lease.pile
+        for item in reversed([item for item in lease.given.values() if not item.sent]):
+            del lease.given[item.ref]
             if pile is None:
                 pile = lease.pile = Pile()
-            fresh = [item for item in lease.given.values() if not item.sent]
-            for item in reversed(fresh):  # delivered and never sent: they simply wait again
-                del lease.given[item.ref]
-                pile.give_back(item)
-        for group in groups:
-            if len(group):
-                self._share_out(group)
-            else:
-                self._abandon(group)
+            pile.give_back(item)
 
-    def _return_shares(self, lease: Holding) -> None:
+    def _return_shares(self, lease: Holding) -> dict[Group, None]:
         """
         What a member leaves undone goes back to its group, but not a QoS 2 message that it was sent
         [MQTT5-4.8.2-4] [MQTT5-4.8.2-5].
+
+        @return: the groups that have something again.
         """
+        groups: dict[Group, None] = {}
         shares, lease.shares = lease.shares, None
         if shares is None:
-            return
+            return groups
         for ref in sorted(shares, reverse=True):
-            item = lease.given.get(ref)
-            if item is None or (item.qos == 2 and item.sent):
+            item = lease.given[ref]
+            if item.qos == 2 and item.sent:
                 continue
             del lease.given[ref]
             group = shares[ref]
-            again = Outbound(item.message, item.message.qos)
-            again.ref = ref
             if group.attended or group.durable:
-                self._pile_of(group).give_back(again)
-                self._count(again.message, 1)
+                self._pile_of(group).give_back(Outbound(item.message, item.message.qos, False, (), ref))
+                groups[group] = None
             else:
-                self._lost(item.message, reasons.UNSPECIFIED_ERROR)
-            self._count(item.message, -1)
+                self._gone(item, reasons.UNSPECIFIED_ERROR)
+        return groups
 
     def discard(self, key: tuple[str, str]) -> None:
         """
         See C{Backend.discard}.
         """
         held = self._holdings.get(key)
-        if held is not None:
+        if held is not None and held.owner is None:
             self._drop(held)
 
     def _drop(self, held: Holding) -> None:
         self._holdings.pop(held.key, None)
+        held.over = True
         for item in held.given.values():
-            self._count(item.message, -1)
-            self._lost(item.message, reasons.UNSPECIFIED_ERROR)
-        held.given.clear()
-        if held.pile is not None:
-            for item in held.pile.waiting:
+            if item.sent:
                 self._count(item.message, -1)
-                self._lost(item.message, reasons.UNSPECIFIED_ERROR)
-            held.pile = None
+            else:
+                self._gone(item, reasons.UNSPECIFIED_ERROR)
+        held.given.clear()
+        pile, held.pile = held.pile, None
+        if pile is not None:
+            self._scatter(pile)
         held.incoming.forget()
+        groups, held.groups = held.groups, None
+        for group in groups or ():
+            self._share_out(group)
 
-    def _lost(self, message: Message, reason: int) -> None:
-        if self._hall is not None:
-            self._hall.dropped(message, reason)
-
-    def _count(self, message: Message, sign: int) -> None:
-        self._stats.queued += sign
-        self._stats.queued_bytes += sign * message.size
+    def _scatter(self, pile: Pile) -> None:
+        while pile.waiting:
+            self._gone(pile.take(), reasons.UNSPECIFIED_ERROR)
 
     # Messages in
 
@@ -223,12 +161,18 @@ class Owed:
                 if delivery.own is None or not delivery.own.qos:
                     continue
                 delivery = delivery.own
-            if self._owe(message, delivery):
+            held = delivery.member.lease
+            assert isinstance(held, Holding)
+            if held.over:  # it ended after the route was found
+                self._lost(message, reasons.UNSPECIFIED_ERROR)
+            elif self._owe(message, delivery, held):
                 taken += 1
             else:
                 full += 1
         for group in route.groups:
-            if self._owe_group(message, group):
+            if not (group.attended or group.durable):
+                self._lost(message, reasons.UNSPECIFIED_ERROR)
+            elif self._owe_group(message, group):
                 taken += 1
             else:
                 full += 1
@@ -238,26 +182,25 @@ class Owed:
         self._last_ref += 1
         return self._last_ref
 
-    def _owe(self, message: Message, delivery: Delivery) -> bool:
-        held = delivery.member.lease
-        assert isinstance(held, Holding)
+    def _owe(self, message: Message, delivery: Delivery, held: Holding) -> bool:
         pile = held.pile
         if pile is None:
             pile = held.pile = Pile()
-        if not pile.room(message, self._policy):
+        room = self._room(pile, message)
+        if not room and (pile.waiting or not held.ready):
             self._lost(message, reasons.QUOTA_EXCEEDED)
             return False
         pile.append(delivery.copy(message, self._ref()))
         self._count(message, 1)
         self._serve(held)
+        if not room and pile.waiting:  # it would have had to leave at once
+            self._gone(pile.withdraw(), reasons.QUOTA_EXCEEDED)
+            return False
         return True
 
     def _owe_group(self, message: Message, group: Group) -> bool:
-        if not (group.attended or group.durable):
-            self._lost(message, reasons.UNSPECIFIED_ERROR)
-            return False
         pile = self._pile_of(group)
-        if not pile.room(message, self._policy):
+        if not self._room(pile, message):
             self._lost(message, reasons.QUOTA_EXCEEDED)
             return False
         pile.append(Outbound(message, message.qos, False, (), self._ref()))
@@ -265,89 +208,23 @@ class Owed:
         self._share_out(group)
         return True
 
+    def _room(self, pile: Pile, message: Message) -> bool:
+        """
+        Whether one more may wait; where it may not, what has expired makes room.
+        """
+        if pile.room(message, self._policy):
+            return True
+        for item in pile.purge(self._turn.wall):
+            self._gone(item, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
+        return pile.room(message, self._policy)
+
     def _pile_of(self, group: Group) -> Pile:
-        pile = self._piles.get(group.key)
+        pile = self._piles.get(group)
         if pile is None:
-            pile = self._piles[group.key] = Pile()
+            pile = self._piles[group] = Pile()
         return pile
 
     # Messages out
-
-    def want(self, lease: Lease, more: int) -> None:
-        """
-        See C{Backend.want}.
-        """
-        assert isinstance(lease, Holding)
-        lease.credit += more
-        self._serve(lease)
-        for group in lease.groups:
-            if lease.credit <= 0:
-                break
-            self._share_out(group)
-
-    def _serve(self, held: Holding) -> None:
-        """
-        Deliver what waits for a session, as far as its credit goes.
-        """
-        pile = held.pile
-        while pile is not None and pile.waiting and held.credit > 0 and held.owner is not None:
-            item = pile.take()
-            if item.message.expired(self._turn.wall):
-                self._count(item.message, -1)
-                self._lost(item.message, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
-                continue
-            held.credit -= 1
-            held.given[item.ref] = item
-            held.owner.deliver(item)
-
-    def _share_out(self, group: Group) -> None:
-        """
-        Deliver what waits for a group to the members that have room, in turn.
-        """
-        pile = self._piles.get(group.key)
-        while pile is not None and pile.waiting:
-            message = pile.waiting[0].message
-            if message.expired(self._turn.wall):
-                pile.take()
-                self._count(message, -1)
-                self._lost(message, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
-                continue
-            found = self._taker(group, message)
-            if found is None:
-                if not (group.attended or group.durable):
-                    self._abandon(group)
-                return
-            delivery, held = found
-            item = pile.take()
-            share = delivery.copy(item.message, item.ref)
-            held.credit -= 1
-            held.given[share.ref] = share
-            if held.shares is None:
-                held.shares = {}
-            held.shares[share.ref] = group
-            assert held.owner is not None
-            held.owner.deliver(share)
-        if pile is not None and not pile.waiting:
-            self._piles.pop(group.key, None)
-
-    def _taker(self, group: Group, message: Message) -> tuple[Delivery, Holding] | None:
-        for delivery in group.rotation():
-            member = delivery.member
-            held = member.lease
-            assert isinstance(held, Holding)
-            if held.credit > 0 and member.session is not None and member.may_receive(message.topic):
-                return delivery, held
-        return None
-
-    def _abandon(self, group: Group) -> None:
-        """
-        Nobody is left who could ever take what waits for a group.
-        """
-        pile = self._piles.pop(group.key, None)
-        if pile is not None:
-            for item in pile.waiting:
-                self._count(item.message, -1)
-                self._lost(item.message, reasons.UNSPECIFIED_ERROR)
 
     def settle(self, lease: Lease, item: Outbound) -> None:
         """
@@ -383,10 +260,11 @@ class Owed:
         """
         assert isinstance(lease, Holding)
         for grant in grants:
-            group = grant.group
-            if group is not None and group not in lease.groups:
-                lease.groups.append(group)
-                self._share_out(group)
+            if grant.group is not None:
+                if lease.groups is None:
+                    lease.groups = {}
+                lease.groups[grant.group] = None
+                self._share_out(grant.group)
 
     def parted(self, lease: Lease, grants: list[Grant]) -> None:
         """
@@ -394,8 +272,6 @@ class Owed:
         """
         assert isinstance(lease, Holding)
         for grant in grants:
-            group = grant.group
-            if group is not None and group in lease.groups:
-                lease.groups.remove(group)
-                if not len(group):
-                    self._abandon(group)
+            if grant.group is not None and lease.groups is not None:
+                lease.groups.pop(grant.group, None)
+                self._share_out(grant.group)

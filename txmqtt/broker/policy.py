@@ -29,11 +29,11 @@ class Policy:
         dropped, SUBACK 0x80).
     @ivar max_subscriptions: of one session; the next is refused with 0x97 (3.1.1: 0x80).
     @ivar max_inflight: QoS 1 and 2 messages under way to one 3.x client; the rest queue.
-    @ivar max_inflight_5: the same for 5.0, where the client's own Receive Maximum may make it less.
+    @ivar max_inflight_5: QoS 1 and 2 messages under way to one 5.0 client, whose own Receive Maximum may make it less.
     @ivar receive_maximum: what we announce to clients of 5.0; more ends the connection with 0x93.
     @ivar max_queued_messages: QoS 1 and 2 messages that wait for one session or shared group; a new one that finds no
         room is dropped and counted, and its 5.0 publisher is answered 0x97 when no receiver could take it.
-    @ivar max_queued_bytes: the same in memory.
+    @ivar max_queued_bytes: memory that those which wait for one session or shared group may take.
     @ivar write_buffer: what may wait in memory for a client that reads slowly; QoS 0 beyond it is dropped and counted,
         QoS 1 and 2 wait in their queue, and a client that lets twice as much of anything else pile up is let go.
     @ivar max_session_expiry: 5.0 clients that ask for more are told; 3.x clients that keep their session get this.
@@ -42,7 +42,7 @@ class Policy:
     @ivar max_topic_aliases: topic aliases that we use towards a 5.0 client that allows as many.
     @ivar max_retained_messages: in the store; a new topic that finds no room is refused with 0x97 (3.x: dropped,
         counted).
-    @ivar max_retained_bytes: the same in memory.
+    @ivar max_retained_bytes: memory that all retained messages may take.
     @ivar retained_page: retained messages sent in one go to one new subscription; the rest as the client reads.
     @ivar max_routes: topics whose receivers are remembered; the oldest is forgotten, and found anew when it is needed.
     @ivar resend_interval: 3.x only: how long a QoS 1 or 2 packet may be unanswered before it is sent again; 0 for never.

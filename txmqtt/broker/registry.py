@@ -4,6 +4,7 @@ Where a session went: everybody who is connected here, or parked here until they
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from txmqtt.broker.expiry import Appointment
@@ -17,10 +18,14 @@ from txmqtt.session.server import ServerSession
 
 if TYPE_CHECKING:
     from txmqtt.broker.core import Broker
+    from txmqtt.broker.onward import Onward
     from txmqtt.broker.retrieval import Retrieval
+    from txmqtt.broker.subscriptions import Unsettled
 
 #: So many topics that one publisher may, or may not, publish to are remembered.
 _REMEMBERED_RIGHTS = 1024
+#: A longer topic is not remembered.
+_LONGEST_REMEMBERED = 256
 
 
 class Mount:
@@ -43,8 +48,14 @@ class Member:
     @ivar expiry: seconds that it outlives it.
     @ivar permissions: None where everything is allowed.
     @ivar credited: the backend has credit to deliver to it.
+    @ivar stalled: a delivery was not taken; the backend waits to be asked again.
     @ivar replaced: the connection ends because another takes the session over.
     @ivar discarded: the session ends with it, because the other begins a new one.
+    @ivar ending: when the session expires; likewise C{will_due}; None while it is connected.
+    @ivar retrievals: by filter, what new subscriptions are still to be sent of what has been retained.
+    @ivar unsettled: by filter, what has been asked for and is not on record yet.
+    @ivar onward: QoS 2 messages of this publisher that wait until they are kept.
+    @ivar delivered: how many messages the backend has delivered.
     """
 
     def __init__(self, broker: Broker, mount: Mount, client_id: str, user: str | None, lease: Lease) -> None:
@@ -60,11 +71,15 @@ class Member:
         self.grants: dict[bytes, Grant] = {}
         self.will: Will | None = None
         self.credited = False
+        self.stalled = False
         self.replaced = False
         self.discarded = False
         self.ending: Appointment | None = None
         self.will_due: Appointment | None = None
-        self.retrievals: list[Retrieval] | None = None
+        self.retrievals: OrderedDict[bytes, Retrieval] | None = None
+        self.unsettled: dict[bytes, Unsettled] | None = None
+        self.onward: Onward | None = None
+        self.delivered = 0
         self._rights: dict[bytes, bool] | None = None
 
     @property
@@ -73,6 +88,13 @@ class Member:
         What no two sessions have in common.
         """
         return (self.mount.name, self.client_id)
+
+    @property
+    def owed(self) -> bool:
+        """
+        The backend has messages for it: its own, or those of a group that it is a member of.
+        """
+        return self.durable or any(grant.group is not None for grant in self.grants.values())
 
     def may_publish(self, topic: bytes) -> bool:
         """
@@ -87,9 +109,10 @@ class Member:
         right = rights.get(topic)
         if right is None:
             right = permissions.may_publish(topic.decode())
-            if len(rights) >= _REMEMBERED_RIGHTS:
-                rights.clear()
-            rights[topic] = right
+            if len(topic) <= _LONGEST_REMEMBERED:
+                if len(rights) >= _REMEMBERED_RIGHTS:
+                    rights.clear()
+                rights[topic] = right
         return right
 
     def may_receive(self, topic: bytes) -> bool:
@@ -120,17 +143,22 @@ class Member:
             self._broker.stats.taken_over += 1
             self.session.end(reason, "another connection took the session over")
 
-    def deliver(self, item: Outbound) -> None:
+    def deliver(self, item: Outbound) -> bool:
         """
         See C{Owner}.
         """
-        self._broker.deliver(self, item)
+        return self._broker.deliver(self, item)
 
-    def forget_rights(self) -> None:
+    def change_permissions(self, permissions: Permissions | None) -> None:
         """
-        What it may do has changed.
+        It has been logged in again, and what it may do may have changed: no route that leads here can be trusted.
         """
+        if permissions is self.permissions:
+            return
+        self.permissions = permissions
         self._rights = None
+        for grant in self.grants.values():
+            self.mount.routes.forget(grant.below)
 
 
 class Registry:
@@ -160,7 +188,8 @@ class Registry:
         """
         A session has ended.
         """
-        self._members.pop(member.key, None)
+        if self._members.get(member.key) is member:
+            del self._members[member.key]
 
     def everybody(self) -> list[Member]:
         """

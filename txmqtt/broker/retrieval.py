@@ -2,45 +2,72 @@
 Retained messages on their way to one new subscription, as fast as the subscriber reads them and no faster.
 
 A wide filter may find a hundred thousand messages. They are sent in pages: the next when the last has left, so that
-neither the write buffer nor the queue of the session overflows because of them.
+neither the write buffer nor the queue of the session overflows because of them. A session has one of these at work at a
+time; the others have not even looked.
 """
 
 from __future__ import annotations
 
-from txmqtt.broker.fanout import Fanout
+from typing import TYPE_CHECKING
+
 from txmqtt.broker.filters import Grant
 from txmqtt.broker.registry import Member
 from txmqtt.broker.routes import Delivery, Route
-from txmqtt.broker.shapes import Backend
-from txmqtt.session.message import Message
-from txmqtt.session.outgoing import REFUSED
-from txmqtt.session.turn import Turn
+from txmqtt.session.message import Message, unretained
+from txmqtt.session.tickets import Ticket, Waiter
+
+if TYPE_CHECKING:
+    from txmqtt.broker.core import Broker
 
 
-class Retrieval:
+class Retrieval(Waiter):
     """
     What one subscription is still to be sent.
+
+    @ivar filter: as the client wrote it.
     """
 
-    def __init__(self, member: Member, grant: Grant, backend: Backend, fanout: Fanout, turn: Turn, page: int) -> None:
+    def __init__(self, broker: Broker, member: Member, grant: Grant) -> None:
+        self.filter = grant.filter
+        self._broker = broker
         self._member = member
-        self._filter = grant.filter
+        self._below = grant.below
         self._delivery = Delivery(member, [grant], True)
         self._route = Route(member.mount.name, [self._delivery], [])
-        self._backend = backend
-        self._fanout = fanout
-        self._turn = turn
-        self._page = page
         self._messages: list[Message] = []
         self._at = 0
+        self._begun = False
+        self._finding = False
         self._complete = False
+        self._over = False  # the connection has ended
+        self._pending: list[Ticket] = []  # for what the backend has yet to keep
 
-    @property
-    def finished(self) -> bool:
+    def advance(self) -> bool:
         """
-        Nothing is left to be sent, and nothing more will be found.
+        Send as much as there is room for.
+
+        @return: nothing is left to be sent, and nothing more will be found.
         """
-        return self._complete and self._at >= len(self._messages)
+        if not self._begun:
+            self._begin()
+        room = self._broker.policy.retained_page
+        while self._at < len(self._messages):
+            if not room or not self._may_go_on():
+                return False
+            message = self._messages[self._at]
+            self._at += 1
+            if self._wanted(message):
+                if not self._send(message):
+                    return False
+                room -= 1
+        self._messages = []
+        self._at = 0
+        return self._complete
+
+    def _begin(self) -> None:
+        self._begun = self._finding = True
+        self._broker.backend.find(self._member.mount.name, self._below, self)
+        self._finding = False
 
     def page(self, messages: list[Message], last: bool) -> None:
         """
@@ -48,66 +75,78 @@ class Retrieval:
         """
         self._messages.extend(messages)
         self._complete = last
-        self.advance()
+        if self._over:
+            self._leave_rest()
+        elif not self._finding:
+            self._broker.subscriptions.go_on(self._member)
 
-    def advance(self) -> None:
+    def settled(self, ticket: Ticket) -> None:
         """
-        Send as much as there is room for.
+        See C{Waiter}: what was to be kept is.
+        """
+        if not self._over:
+            self._broker.subscriptions.go_on(self._member)
+
+    def _may_go_on(self) -> bool:
+        """
+        Another message would leave at once, and not wait behind others.
         """
         session = self._member.session
-        if session is None:
-            return
-        until = min(len(self._messages), self._at + self._page)
-        while self._at < until:
-            if session.paused or session.out_size * 2 >= session.write_limit:
-                break
-            outgoing = session.outgoing
-            if outgoing is None or not outgoing.idle or outgoing.flying >= outgoing.window:
-                break
-            self._send(self._messages[self._at])
-            self._at += 1
-        if self.finished:
-            self._messages = []
-            self._at = 0
+        if session is None or session.paused or session.out_size * 2 >= session.write_limit:
+            return False
+        outgoing = session.outgoing
+        if outgoing is None or not outgoing.idle:
+            return False
+        if self._pending:
+            self._pending = [ticket for ticket in self._pending if not ticket.done]
+        return len(outgoing.ids) + len(self._pending) < outgoing.window
 
-    def _send(self, message: Message) -> None:
+    def _wanted(self, message: Message) -> bool:
         member = self._member
-        session = member.session
-        delivery = self._delivery
-        if message.expired(self._turn.wall) or not member.may_receive(message.topic) or session is None:
-            return
-        if delivery.no_local and message.publisher == member.client_id:
-            return
-        if not message.qos or not delivery.qos:
-            self._fanout.one(message, delivery)
+        if message.expired(self._broker.turn.wall):
+            return False
+        if self._delivery.no_local and message.publisher == member.client_id:
+            return False
+        return member.may_receive(message.topic)
+
+    def _send(self, message: Message) -> bool:
+        """
+        @return: there may be room for more.
+        """
+        member, session = self._member, self._member.session
+        assert session is not None
+        if not message.qos or not self._delivery.qos:
+            self._broker.fanout.one(message, self._delivery)
         elif member.durable:
-            self._backend.publish(_again(message), self._route, None, 0)
-        elif session.post(delivery.copy(message)) == REFUSED:
-            self._fanout.full()
+            return self._owe(message)
+        else:
+            session.post(self._delivery.copy(message))
+        return True
 
-    def flush(self) -> None:
+    def _owe(self, message: Message) -> bool:
+        before = self._member.delivered
+        ticket = self._broker.backend.publish(unretained(message), self._route, None, 0)
+        if ticket.done:
+            return self._member.delivered != before  # otherwise something else is to go first
+        self._pending.append(ticket)
+        ticket.wait(self)
+        return True
+
+    def leave(self) -> None:
         """
-        The connection is gone: what has been asked for and is owed to a session that lasts waits for its return.
+        The connection has ended, the session has not: what has been asked for and is owed waits for its return.
         """
-        if self._member.durable and self._delivery.qos:
-            for message in self._messages[self._at :]:
-                if message.qos:
-                    self._backend.publish(_again(message), self._route, None, 0)
-        self._messages = []
-        self._at = 0
-        self._complete = True
+        self._over = True
+        if not self._begun:
+            self._begin()
+        else:
+            self._leave_rest()
 
-
-def _again(message: Message) -> Message:
-    """
-    The same message, not to be retained once more.
-    """
-    return Message(
-        message.topic,
-        message.payload,
-        message.qos,
-        False,
-        message.properties,
-        message.expires_at,
-        message.publisher,
-    )
+    def _leave_rest(self) -> None:
+        broker, member = self._broker, self._member
+        rest, self._messages, self._at = self._messages[self._at :], [], 0
+        if broker.registry.find(member.key) is not member:
+            return  # the session has ended since
+        for message in rest:
+            if message.qos and self._delivery.qos and self._wanted(message):
+                broker.backend.publish(unretained(message), self._route, None, 0)

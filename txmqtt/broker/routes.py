@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 #: A longer topic is not remembered: its receivers are found each time.
 _LONGEST_REMEMBERED = 1024
+#: So many deliveries are remembered for each route that may be, on average.
+_DELIVERIES = 64
+
+#: What only the broker itself publishes to.
+_SYS = b"$SYS"
+
+
+def reserved(topic: bytes) -> bool:
+    """
+    Whether no client may publish to this topic.
+    """
+    return topic.startswith(_SYS) and (topic == _SYS or topic.startswith(_SYS + b"/"))
 
 
 class Delivery:
@@ -71,9 +83,14 @@ class Delivery:
         The copy itself, for QoS 1 and 2: the lower of the QoS published and granted [MQTT5-3.8.4-8].
         """
         qos = message.qos if message.qos < self.qos else self.qos
-        if self.plain:
-            return Outbound(message, qos, False, (), ref)
         return Outbound(message, qos, self.retain(message), self.identifiers, ref)
+
+
+def _alone(grant: Grant) -> Delivery:
+    delivery = grant.delivery
+    if delivery is None:
+        delivery = grant.delivery = Delivery(grant.member, [grant])
+    return delivery
 
 
 class Route:
@@ -101,21 +118,24 @@ class Route:
 
 class Routes:
     """
-    The routes of one mount point.
+    The routes of one mount point, in two generations: when the younger is full the older is forgotten and the younger
+    grows old, so what is in use stays.
 
-    @ivar known: those that are remembered, by topic.
+    @ivar known: the younger of those that are remembered, by topic.
     """
 
     def __init__(self, mount: str, filters: Filters, limit: int, stats: Stats) -> None:
         self._mount = mount
         self._filters = filters
-        self._limit = limit
+        self._limit = (limit + 1) // 2
         self._stats = stats
         self.known: dict[bytes, Route] = {}
+        self._older: dict[bytes, Route] = {}
+        self._deliveries = 0  # of the younger generation
         self._under: dict[bytes, set[bytes]] = {}  # the remembered topics by their first level
 
     def __len__(self) -> int:
-        return len(self.known)
+        return len(self.known) + len(self._older)
 
     def find(self, topic: bytes) -> Route:
         """
@@ -123,9 +143,13 @@ class Routes:
         """
         route = self.known.get(topic)
         if route is None:
-            route = self._build(topic)
-            if len(topic) <= _LONGEST_REMEMBERED:
-                self._remember(topic, route)
+            route = self._older.pop(topic, None)
+            if route is None:
+                route = self._build(topic)
+                if len(topic) > _LONGEST_REMEMBERED or not self._limit:
+                    return route
+                self._note(topic)
+            self._remember(topic, route)
         return route
 
     def _build(self, topic: bytes) -> Route:
@@ -141,18 +165,24 @@ class Routes:
             if interest.groups is not None:
                 groups.extend(interest.groups.values())
         deliveries = [
-            Delivery(member, mine)
+            _alone(mine[0]) if len(mine) == 1 else Delivery(member, mine)
             for member, mine in grants.items()
             if member.permissions is None or member.may_receive(topic)
         ]
-        return Route(self._mount, deliveries, groups, topic.startswith(b"$SYS/"))
+        return Route(self._mount, deliveries, groups, reserved(topic))
 
     def _remember(self, topic: bytes, route: Route) -> None:
-        known = self.known
-        if len(known) >= self._limit:
-            self._forget_topic(next(iter(known)))
-            self._stats.routes_forgotten += 1
-        known[topic] = route
+        if len(self.known) >= self._limit or self._deliveries > self._limit * _DELIVERIES:
+            older, self._older = self._older, self.known
+            self.known = {}
+            self._deliveries = 0
+            for gone in older:
+                self._cross_out(gone)
+            self._stats.routes_forgotten += len(older)
+        self.known[topic] = route
+        self._deliveries += len(route.deliveries)
+
+    def _note(self, topic: bytes) -> None:
         first = topic.partition(b"/")[0]
         under = self._under.get(first)
         if under is None:
@@ -160,14 +190,20 @@ class Routes:
         else:
             under.add(topic)
 
-    def _forget_topic(self, topic: bytes) -> None:
-        if self.known.pop(topic, None) is None:
-            return
+    def _cross_out(self, topic: bytes) -> None:
         first = topic.partition(b"/")[0]
         under = self._under[first]
         under.discard(topic)
         if not under:
             del self._under[first]
+
+    def _forget_topic(self, topic: bytes) -> None:
+        route = self.known.pop(topic, None)
+        if route is not None:
+            self._deliveries -= len(route.deliveries)
+        elif self._older.pop(topic, None) is None:
+            return
+        self._cross_out(topic)
 
     def forget(self, filter: bytes) -> None:
         """
@@ -178,16 +214,9 @@ class Routes:
             return
         first = filter.partition(b"/")[0]
         if wild(first):
-            candidates = list(self.known)
+            candidates = [*self.known, *self._older]
         else:
             candidates = list(self._under.get(first, ()))
         for topic in candidates:
             if matches(filter, topic):
                 self._forget_topic(topic)
-
-    def forget_all(self) -> None:
-        """
-        What somebody may receive has changed: nothing that is remembered can be trusted.
-        """
-        self.known.clear()
-        self._under.clear()

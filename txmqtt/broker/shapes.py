@@ -2,26 +2,30 @@
 What the broker asks of a backend, and what a backend tells the broker: who owes what to whom, and when it is durable.
 
 The broker keeps the state machines of MQTT, the routes, packet identifiers and flow control. A backend keeps sessions,
-what they are owed, retained messages, and the facts that QoS 2 must not forget. It answers with tickets, one for all that
-goes into one commit, never with Deferreds. Whether it has queues inside, a journal, or a cursor into a log that a whole
-cluster shares is its own affair, and taking over a session may take as long as it takes.
+what they are owed, retained messages, and the facts that QoS 2 must not forget. It answers with tickets, one for all
+that goes into one commit, never with Deferreds. Whether it has queues inside, a journal, or a cursor into a log that a
+whole cluster shares is its own affair, and taking over a session may take as long as it takes.
 
-A session that lasts is sent QoS 1 and 2 only through C{Owner.deliver}, as far as its credit goes; QoS 0, and QoS 1 and 2
-for sessions that end with their connection, never come here.
+A session that lasts is sent QoS 1 and 2 only through C{Owner.deliver}, as far as its credit goes; QoS 0, and QoS 1 and
+2 for sessions that end with their connection, never come here.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from txmqtt.codec import reasons
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
-from txmqtt.session.tickets import Ticket
+from txmqtt.session.tickets import Ticket, decided
 
 if TYPE_CHECKING:
     from txmqtt.broker.filters import Grant
     from txmqtt.broker.routes import Route
+
+#: There is no room for another retained message.
+UNRETAINED: Final = decided(reasons.RETAIN_NOT_SUPPORTED)
 
 #: The facts of C{Backend.remember}.
 RELEASED_IN: Final = 1  # a QoS 2 message that we received was released by its sender
@@ -93,9 +97,12 @@ class Owner(Protocol):
         Somebody else takes it over: close the lease. C{ending}: the session is discarded.
         """
 
-    def deliver(self, item: Outbound) -> None:
+    def deliver(self, item: Outbound) -> bool:
         """
         One message that is owed, within the credit that was given. C{item.ref} names it when it is settled.
+
+        @return: False when it can't be taken now (the peer does not read): it is still owed, as the first, and the next
+            C{want} asks for it again.
         """
 
 
@@ -122,8 +129,8 @@ class Hall(Protocol):
 
     def dropped(self, message: Message, reason: int) -> None:
         """
-        A message that somebody was owed is gone: 0x97 for want of room, 0x83 because its time was over, 0x80 because
-        the session or group that it was for is no more.
+        A message that somebody was owed is gone: 0x97 for want of room, 0x83 because its time was over, 0x87 because
+        none of those who share it may have it, 0x80 because the session or group that it was for is no more.
         """
 
 
@@ -139,8 +146,10 @@ class Backend(Protocol):
 
     def open(self, claim: Claim, owner: Owner) -> None:
         """
-        Make C{owner} the only owner of a session. It hears C{opened} when what the claim says is durable, or C{refused};
-        an earlier owner hears C{revoked} first. Of owners that ask at the same time the last wins.
+        Make C{owner} the only owner of a session. It hears C{opened} when what the claim says is durable, or
+        C{refused}; by then every ticket that was given out for this session is decided. An earlier owner hears
+        C{revoked} first; so does one that still waits, and hears no more. Of owners that ask at the same time the last
+        wins.
         """
 
     def close(self, lease: Lease, expiry: int) -> None:
@@ -169,12 +178,14 @@ class Backend(Protocol):
 
         @param lease: whose QoS 2 message it is, with C{packet_id}; None for QoS 0 and 1, and for those whose session
             ends with the connection: nothing is remembered about the sender then.
-        @return: done with 0 when nothing has to be waited for, done with 0x97 when nobody had room for it.
+        @return: done with 0 when nothing has to be waited for; done with 0x97 when nobody who is owed it had room; at
+            QoS 1 and 2 C{UNRETAINED} when it could not be retained: then nobody is owed it either.
         """
 
     def want(self, lease: Lease, more: int) -> None:
         """
-        Credit for so many more C{deliver}.
+        Credit for so many more C{deliver}; 0 after one was not taken and now could be. What C{recall} answers counts as
+        delivered on this connection.
         """
 
     def settle(self, lease: Lease, item: Outbound) -> None:

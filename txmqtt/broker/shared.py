@@ -88,6 +88,12 @@ class Group:
         """
         return any(delivery.member.session is not None for delivery in self._order)
 
+    def welcome(self, message: Message) -> bool:
+        """
+        Somebody, connected or not, may have this message.
+        """
+        return any(delivery.member.may_receive(message.topic) for delivery in self._order)
+
     def listener(self, message: Message) -> Delivery | None:
         """
         Who gets a QoS 0 message: the next member that is connected and reads.

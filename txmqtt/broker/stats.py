@@ -13,9 +13,12 @@ class Stats:
     """
     Counters only: who counts adds one, nobody computes.
 
+    @ivar publish_sent: copies at QoS 0; C{Turn.publishes_sent} has the others.
     @ivar dropped_full: QoS 1 and 2 messages that found a receiver's queue full.
-    @ivar dropped_slow: QoS 0 messages for a receiver that does not read fast enough, or that takes no packet so large.
+    @ivar dropped_slow: QoS 0 messages for a receiver that does not read fast enough, and any for one that takes no
+        packet so large.
     @ivar dropped_expired: messages whose time was over before they could be sent.
+    @ivar dropped_denied: messages that their receiver had the right to when they were kept for it, and has no more.
     @ivar dropped_ended: messages that ended with the session or group they were for.
     @ivar dropped_retained: messages that could not be retained for want of room.
     @ivar refused_publishes: messages that their publisher had no right to send.
@@ -36,6 +39,7 @@ class Stats:
         self.dropped_full = 0
         self.dropped_slow = 0
         self.dropped_expired = 0
+        self.dropped_denied = 0
         self.dropped_ended = 0
         self.dropped_retained = 0
         self.refused_publishes = 0
@@ -52,7 +56,9 @@ class Stats:
         """
         Messages that did not reach a receiver they were for, whatever the reason.
         """
-        return self.dropped_full + self.dropped_slow + self.dropped_expired + self.dropped_ended
+        return (
+            self.dropped_full + self.dropped_slow + self.dropped_expired + self.dropped_denied + self.dropped_ended
+        )
 
     def topics(self, turn: Turn, uptime: float, version: str) -> list[tuple[str, str]]:
         """
@@ -78,11 +84,12 @@ class Stats:
             ("messages/received", str(turn.packets_received)),
             ("messages/sent", str(turn.packets_sent)),
             ("publish/messages/received", str(self.publish_received)),
-            ("publish/messages/sent", str(self.publish_sent)),
+            ("publish/messages/sent", str(self.publish_sent + turn.publishes_sent)),
             ("publish/messages/dropped", str(self.dropped)),
             ("publish/messages/dropped/queue full", str(self.dropped_full)),
             ("publish/messages/dropped/slow", str(self.dropped_slow)),
             ("publish/messages/dropped/expired", str(self.dropped_expired)),
+            ("publish/messages/dropped/denied", str(self.dropped_denied)),
             ("publish/messages/dropped/session ended", str(self.dropped_ended)),
             ("publish/messages/dropped/not retained", str(self.dropped_retained)),
             ("publish/messages/refused", str(self.refused_publishes)),

@@ -67,6 +67,18 @@ def read(data: bytes, position: int, end: int, first: int, version: int) -> Pack
     return _READERS[kind](data, position, end, first, version)
 
 
+def level_named(data: bytes, position: int, end: int) -> int:
+    """
+    The protocol level that a CONNECT names, whatever else may be wrong with it; 0 for none that we speak.
+    """
+    if end - position > 6 and data[position : position + 6] == b"\0\4MQTT":
+        level = data[position + 6] & 0x7F
+        return level if level == MQTT311 or level == MQTT5 else 0
+    if end - position > 8 and data[position : position + 8] == b"\0\6MQIsdp":
+        return MQTT31 if data[position + 8] & 0x7F == MQTT31 else 0
+    return 0
+
+
 def _connect(data: bytes, position: int, end: int, first: int, version: int) -> Packet:
     name, position = binary(data, position, end, "CONNECT protocol name")
     level = u8(data, position, end, "CONNECT protocol level")

@@ -13,11 +13,11 @@ from __future__ import annotations
 from typing import Final
 
 from txmqtt.codec import reasons
-from txmqtt.codec.bodies import no_packet_id, read
+from txmqtt.codec.bodies import level_named, no_packet_id, read
 from txmqtt.codec.constants import CONNECT, MAX_PACKET, MQTT5, MQTT31, NAMES, PUBLISH
 from txmqtt.codec.errors import ProtocolError, RemoteProtocolError
 from txmqtt.codec.fields import malformed
-from txmqtt.codec.packets import Ack, Connect, Packet, Publish
+from txmqtt.codec.packets import Ack, Packet, Publish
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.properties import decode as decode_properties
 from txmqtt.codec.topics import KNOWN_TOPICS, KnownTopics
@@ -30,7 +30,7 @@ class Decoder:
     A broken rule ends the stream: the packets before it can be taken, after that every C{take} raises the same error,
     and C{feed} forgets what it gets.
 
-    @ivar version: the protocol level; 0 until a CONNECT has told.
+    @ivar version: the protocol level; 0 until a CONNECT has told. One that is refused for anything else has told too.
     @ivar limit: the largest packet accepted, bytes, fixed header included.
     """
 
@@ -152,16 +152,14 @@ class Decoder:
             if version == 0:
                 if first >> 4 != CONNECT:
                     raise _not_connect(first)
+                self.version = level_named(data, start, stop)
             elif remaining == 2 and (first == 0x40 or first == 0x50 or first == 0x62 or first == 0x70):
                 packet_id = data[start] << 8 | data[start + 1]
                 if packet_id == 0:
                     raise no_packet_id(first >> 4)
                 return Ack(first >> 4, packet_id)
 
-            packet = read(data, start, stop, first, version)
-            if version == 0 and isinstance(packet, Connect):
-                self.version = packet.version
-            return packet
+            return read(data, start, stop, first, version)
         except ProtocolError as error:
             self._die(error)
             raise

@@ -57,11 +57,13 @@ class Refused(MQTTError):
     The peer understood, and said no.
 
     @ivar reason: its reason code; on 3.x the nearest one of 5.0.
+    @ivar reasons: where several things were asked for at once, what became of each, in the order asked.
     """
 
-    def __init__(self, message: str, reason: int) -> None:
+    def __init__(self, message: str, reason: int, reasons: tuple[int, ...] = ()) -> None:
         super().__init__(message)
         self.reason: Final = reason
+        self.reasons: Final = reasons or (reason,)
 
 
 class ConnectionClosed(MQTTError):
@@ -69,8 +71,10 @@ class ConnectionClosed(MQTTError):
     The connection ended before the answer came.
 
     @ivar reason: the reason code with which one side ended it, or 0x80 where none was given.
+    @ivar remote: the peer ended it, or the network between; otherwise we did.
     """
 
-    def __init__(self, message: str, reason: int = reasons.UNSPECIFIED_ERROR) -> None:
+    def __init__(self, message: str, reason: int = reasons.UNSPECIFIED_ERROR, remote: bool = False) -> None:
         super().__init__(message)
         self.reason: Final = reason
+        self.remote: Final = remote

@@ -7,13 +7,14 @@ Twisted (C{--auth}), from a plugin, or from the program that embeds the broker; 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hmac import compare_digest
 
 from twisted.cred.checkers import ANONYMOUS, ICredentialsChecker
 from twisted.cred.credentials import Anonymous, IAnonymous, ICredentials, IUsernamePassword
+from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.cred.portal import IRealm
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from zope.interface import Attribute, Interface, implementer
 
 from txmqtt.codec.packets import Connect
@@ -27,17 +28,17 @@ class IMQTTUser(Interface):
     name: str | None = Attribute("the user name; None for anonymous: sessions belong to it")
     unrestricted: bool = Attribute("everything is allowed: none of the methods is asked")
 
-    def may_publish(topic: str) -> bool:  # type: ignore[misc] # noqa: N805
+    def may_publish(topic: str) -> bool:
         """
         May messages with this topic be accepted?
         """
 
-    def granted(filter: str, qos: int) -> int:  # type: ignore[misc] # noqa: N805
+    def granted(filter: str, qos: int) -> int:
         """
         The QoS granted to a subscription, at most C{qos}; or a reason code from 0x80 up.
         """
 
-    def may_receive(topic: str) -> bool:  # type: ignore[misc] # noqa: N805
+    def may_receive(topic: str) -> bool:
         """
         May messages with this topic be delivered?
         """
@@ -86,7 +87,7 @@ class Realm:
 
     def requestAvatar(
         self, avatarId: bytes | str | tuple[()], mind: object, *interfaces: object
-    ) -> Deferred[tuple[object, object, Callable[[], None]]]:
+    ) -> Deferred[tuple[type[Interface], object, Callable[[], None]]]:
         """
         See C{IRealm}.
         """
@@ -96,7 +97,13 @@ class Realm:
             name = None
         else:
             name = avatarId.decode() if isinstance(avatarId, bytes) else avatarId
-        return succeed((IMQTTUser, self._make(name), lambda: None))
+        return succeed((IMQTTUser, self._make(name), _nothing))
+
+
+def _nothing() -> None:
+    """
+    How to log out somebody who leaves nothing behind.
+    """
 
 
 @implementer(IUsernamePassword)
@@ -131,6 +138,34 @@ class Anybody:
         if isinstance(credentials, UsernamePassword):
             return succeed(credentials.username)
         return succeed(ANONYMOUS)
+
+
+@implementer(ICredentialsChecker)
+class FirstOf:
+    """
+    Several checkers as one, because a portal asks only one for each kind of credentials: whoever the first does not
+    know may be known to the next.
+    """
+
+    def __init__(self, checkers: Sequence[ICredentialsChecker]) -> None:
+        self._checkers = checkers
+        self.credentialInterfaces = tuple({kind for each in checkers for kind in each.credentialInterfaces})
+
+    async def _ask(self, credentials: ICredentials) -> bytes | tuple[()]:
+        refusal: Exception = UnhandledCredentials("no checker for these credentials")
+        for checker in self._checkers:
+            if any(kind.providedBy(credentials) for kind in checker.credentialInterfaces):
+                try:
+                    return await maybeDeferred(checker.requestAvatarId, credentials)
+                except LoginFailed as error:
+                    refusal = error
+        raise refusal
+
+    def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
+        """
+        See C{ICredentialsChecker}.
+        """
+        return Deferred.fromCoroutine(self._ask(credentials))
 
 
 def credentials_of(packet: Connect) -> ICredentials:

@@ -4,11 +4,12 @@ The seam between a conversation and a Twisted transport: read and feed, flush an
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from time import monotonic
 
 from twisted.internet import tcp
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,6 +29,34 @@ else:
 _log = Logger()
 
 
+class Transport(typing.Protocol):
+    """
+    What we use of a transport: of C{ITransport}, C{IConsumer} and C{ITCPTransport} together.
+    """
+
+    def write(self, data: bytes) -> None: ...
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+    def pauseProducing(self) -> None: ...
+    def resumeProducing(self) -> None: ...
+    def loseConnection(self) -> None: ...
+    def abortConnection(self) -> None: ...
+    def getPeer(self) -> IAddress: ...
+
+
+class PlainTransport(Transport, typing.Protocol):
+    """
+    What we know besides of Twisted's own TCP and UNIX connections.
+    """
+
+    TLS: bool
+    disconnecting: bool
+    dataBuffer: bytes
+    _tempDataBuffer: list[bytes]
+
+    def writeSomeData(self, data: bytes) -> int | Exception: ...
+
+
 @implementer(IPushProducer)
 class MQTTProtocol(Protocol):
     """
@@ -41,6 +70,7 @@ class MQTTProtocol(Protocol):
     """
 
     session: Conversation
+    transport: Transport  # type: ignore[assignment] # Twisted promises less than every transport of a stream has
 
     def __init__(
         self, turn: Turn, clock: IReactorTime, seconds: Callable[[], float] = monotonic, close_timeout: float = 5.0
@@ -64,8 +94,8 @@ class MQTTProtocol(Protocol):
         if type(transport) in _PLAIN:
             self.session.write = self._write_now
         else:
-            self.session.write = transport.write  # type: ignore[union-attr]
-        transport.registerProducer(self, True)  # type: ignore[union-attr]
+            self.session.write = transport.write
+        transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -79,18 +109,18 @@ class MQTTProtocol(Protocol):
         Give the bytes to the socket at once where nothing is buffered before them, and leave only the rest to the
         transport: it saves two changes of the poll set and a turn of the reactor for each write.
 
-        Only for the plain transports, told by their exact type: TLS and wrappers forward unknown attributes, and the
-        bytes would leave in the clear.
+        Only for the plain transports, told by their exact type, and only while C{startTLS} was not called on them: TLS
+        and wrappers forward unknown attributes, and the bytes would leave in the clear.
         """
-        transport = self.transport
-        if transport.dataBuffer or transport._tempDataBuffer or transport.disconnecting:  # type: ignore[union-attr]
-            transport.write(data)  # type: ignore[union-attr]
+        transport: PlainTransport = self.transport  # type: ignore[assignment] # connectionMade looked at its type
+        if transport.dataBuffer or transport._tempDataBuffer or transport.disconnecting or transport.TLS:
+            transport.write(data)
             return
-        sent = transport.writeSomeData(data)  # type: ignore[union-attr]
-        if type(sent) is not int:
+        sent = transport.writeSomeData(data)
+        if not isinstance(sent, int):
             sent = 0  # the connection is lost: the reactor finds that out when it tries to write
         if sent < len(data):
-            transport.write(data[sent:])  # type: ignore[union-attr]
+            transport.write(data[sent:])
 
     # What the conversation asks of the wire
 
@@ -98,14 +128,14 @@ class MQTTProtocol(Protocol):
         """
         See C{Link}.
         """
-        self.transport.pauseProducing()  # type: ignore[union-attr]
+        self.transport.pauseProducing()
 
     def release(self) -> None:
         """
         See C{Link}.
         """
         if not self._closing:
-            self.transport.resumeProducing()  # type: ignore[union-attr]
+            self.transport.resumeProducing()
 
     def rearm(self, deadline: float) -> None:
         """
@@ -113,11 +143,9 @@ class MQTTProtocol(Protocol):
         """
         if self._closing:
             return
-        delay = max(0.0, deadline - self._seconds())
-        if self._alarm is None:
-            self._alarm = self._clock.callLater(delay, self._ring)
-        else:
-            self._alarm.reset(delay)
+        if self._alarm is not None:
+            self._alarm.cancel()  # reset() would look for it among all timers, one by one
+        self._alarm = self._clock.callLater(max(0.0, deadline - self._seconds()), self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
@@ -138,11 +166,10 @@ class MQTTProtocol(Protocol):
         self.closing(reason, message)
         self._disarm()
         transport = self.transport
-        assert transport is not None
         # With a producer registered a transport waits for a peer that may never read.
         transport.unregisterProducer()
         if abort:
-            transport.abortConnection()  # type: ignore[attr-defined]
+            transport.abortConnection()
             return
         self.session.paused = False
         self.session.flush()
@@ -156,7 +183,7 @@ class MQTTProtocol(Protocol):
 
     def _give_up(self) -> None:
         self._abort = None
-        self.transport.abortConnection()  # type: ignore[union-attr]
+        self.transport.abortConnection()
 
     def _disarm(self) -> None:
         if self._alarm is not None:

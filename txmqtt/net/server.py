@@ -4,18 +4,19 @@ The broker's side of a connection: who it is, whether they may come in, and what
 
 from __future__ import annotations
 
-from binascii import hexlify
 from collections.abc import Callable
-from os import urandom
+from secrets import token_hex
 from time import monotonic
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
+from zope.interface import Interface
 
 from txmqtt.broker.core import Broker
 from txmqtt.codec import reasons
@@ -23,11 +24,17 @@ from txmqtt.codec.packets import Connect
 from txmqtt.net.auth import IMQTTUser, credentials_of
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.session.server import ServerSession
-from txmqtt.session.voice import CLOSED, OPENING
+from txmqtt.session.voice import CLOSED, NEW, OPENING
 
 _log = Logger()
 
 _VERSIONS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
+
+#: What a login answers: the interface asked for, the avatar, and how to log it out.
+Avatar = tuple[type[Interface], object, Callable[[], object]]
+
+#: So much of a name that a client gave itself is shown, characters.
+_SHOWN = 64
 
 
 class MQTTServerProtocol(MQTTProtocol):
@@ -37,85 +44,91 @@ class MQTTServerProtocol(MQTTProtocol):
 
     session: ServerSession
 
-    def __init__(
-        self,
-        broker: Broker,
-        portal: Portal,
-        clock: IReactorTime,
-        seconds: Callable[[], float] = monotonic,
-    ) -> None:
+    _logout: Callable[[], object] | None = None
+    _joined = False  # the broker decides, and counts, whether it may come in
+    _entered = False
+    _user: str | None = None
+
+    def __init__(self, factory: BrokerFactory) -> None:
+        broker = factory.broker
         policy = broker.policy
-        super().__init__(broker.turn, clock, seconds, policy.close_timeout)
-        self._broker = broker
-        self._portal = portal
-        self._login: Deferred[None] | None = None
-        self._logout: Callable[[], object] | None = None
-        self._entered = False
-        self._user: str | None = None
-        broker.turn.now = seconds()
+        super().__init__(broker.turn, factory.clock, factory.seconds, policy.close_timeout)
+        self.factory = self._factory = factory
+        broker.turn.now = factory.seconds()
         self.session = ServerSession(
             broker.turn,
             self,
-            self._not_connected,
+            _not_connected,
             broker,
             policy.write_buffer,
             policy.connect_timeout,
             policy.opening_bytes,
         )
 
-    @staticmethod
-    def _not_connected(data: bytes) -> None:
-        raise AssertionError("a write before the connection was made")
-
     def connectionMade(self) -> None:
         """
         Wait for CONNECT, but not for ever.
         """
         super().connectionMade()
-        if isinstance(self.factory, BrokerFactory):
-            self.factory.guests.add(self)
+        self._factory.guests.add(self)
         self.session.nearer(self.session.deadline())
 
     @property
     def peer(self) -> str:
         """
+        Where it is, for the log.
+        """
+        address = self.transport.getPeer()
+        if isinstance(address, IPv4Address):
+            return f"{address.host}:{address.port}"
+        if isinstance(address, IPv6Address):
+            return f"[{address.host}]:{address.port}"
+        return str(address)
+
+    @property
+    def client(self) -> str:
+        """
         Who it is, for the log.
         """
-        address = self.transport.getPeer()  # type: ignore[union-attr]
-        host = getattr(address, "host", None)
-        return f"{host}:{address.port}" if host is not None else str(getattr(address, "name", None) or address)
+        return _shown(self.session.client_id)
 
     def connecting(self, packet: Connect) -> None:
         """
         See C{ServerLink}: log in, then join.
         """
         if packet.properties is not None and packet.properties.authentication_method is not None:
+            method = _shown(packet.properties.authentication_method)
             self.session.end(  # [MQTT5-4.12.0-1]
-                reasons.BAD_AUTHENTICATION_METHOD,
-                f"authentication method {packet.properties.authentication_method!r}, none is supported",
+                reasons.BAD_AUTHENTICATION_METHOD, f"authentication method {method!r}, none is supported"
             )
             return
-        login: Deferred[tuple[object, IMQTTUser, Callable[[], object]]] = maybeDeferred(
-            self._portal.login, credentials_of(packet), None, IMQTTUser
-        )
-        self._login = login.addCallbacks(
-            self._welcome, self._turn_away, callbackArgs=(packet,), errbackArgs=(packet,)
-        )
-        self._login.addErrback(self._failed)
+        login = self._factory.portal.login(credentials_of(packet), None, IMQTTUser)
+        # Nobody cancels a login when the client leaves: a cancelled Deferred swallows the avatar that comes all the
+        # same, and with it the logout.
+        login.addCallbacks(self._welcome, self._turn_away, callbackArgs=(packet,), errbackArgs=(packet,))
+        login.addErrback(self._failed)
 
-    def _welcome(self, answer: tuple[object, IMQTTUser, Callable[[], object]], packet: Connect) -> None:
-        _, user, logout = answer
-        self._login = None
-        if self.session.phase != OPENING:
+    def _welcome(self, answer: Avatar, packet: Connect) -> None:
+        _, avatar, logout = answer
+        if self.session.phase != OPENING:  # it did not wait for the answer
             logout()
             return
         self._logout = logout
-        self.turn.now = self._seconds()
-        permissions = None if user.unrestricted else user
-        token = hexlify(urandom(16)).decode() if not packet.client_id else ""
+        user = IMQTTUser(avatar)
         self._user = user.name
-        self._broker.join(self.session, packet, user.name, permissions, token)  # type: ignore[arg-type]
-        self.turn.flush()
+        self._joined = True
+        permissions = None if user.unrestricted else user
+        token = token_hex(16) if not packet.client_id else ""
+        self.turn.now = self._seconds()
+        self._factory.broker.join(self.session, packet, user.name, permissions, token)
+        self._answered()
+
+    def _answered(self) -> None:
+        """
+        Write the answer, unless it came so fast that we are still reading: then all is written when that is done.
+        """
+        if not self.session.parsing:
+            self.turn.flush()
 
     def admitted(self) -> None:
         """
@@ -125,49 +138,48 @@ class MQTTServerProtocol(MQTTProtocol):
         _log.info(
             "{peer} connected as {client!r}, user {user!r}, MQTT {version}, keep-alive {keep_alive} s",
             peer=self.peer,
-            client=self.session.client_id,
+            client=self.client,
             user=self._user,
             version=_VERSIONS[self.session.version],
             keep_alive=self.session.keep_alive,
         )
 
     def _turn_away(self, failure: Failure, packet: Connect) -> None:
-        self._login = None
         if failure.check(LoginFailed, UnhandledCredentials) is None:
-            _log.failure("the login of {client!r} failed", failure=failure, client=packet.client_id)
+            _log.failure("the login of {client!r} could not be checked", failure=failure, client=self.client)
             self.session.end(reasons.SERVER_UNAVAILABLE, "the login could not be checked")
         elif packet.username is None and packet.password is None:
             self.session.end(reasons.NOT_AUTHORIZED, "anonymous clients are not allowed here")
         else:
-            self.session.end(
-                reasons.BAD_USER_NAME_OR_PASSWORD, f"wrong user name or password, for user {packet.username!r}"
-            )
-        self.turn.flush()
+            user = _shown(packet.username or "")
+            self.session.end(reasons.BAD_USER_NAME_OR_PASSWORD, f"wrong user name or password, for user {user!r}")
+        self._answered()
 
     def _failed(self, failure: Failure) -> None:
         """
         Our own mistake: it must not leave a client waiting for an answer.
         """
-        _log.failure("could not let {client!r} in", failure=failure, client=self.session.client_id)
+        _log.failure("could not let {client!r} in", failure=failure, client=self.client)
         self.session.end(reasons.UNSPECIFIED_ERROR, "internal error")
-        self.turn.flush()
+        self._answered()
 
     def closing(self, reason: int, message: str) -> None:
         """
         See C{MQTTProtocol}.
         """
         if reason < reasons.FAILURE:
-            _log.info("{peer} {client!r} disconnected", peer=self.peer, client=self.session.client_id)
+            _log.info("{peer} {client!r} disconnected", peer=self.peer, client=self.client)
             return
+        stats = self._factory.broker.stats
         if self._entered:
             if reason in _BROKEN:
-                self._broker.stats.protocol_errors += 1
-        else:
-            self._broker.stats.connections_refused += 1
+                stats.protocol_errors += 1
+        elif not self._joined:
+            stats.connections_refused += 1
         _log.info(
             "{peer} {client!r} {verb}: {why} ({reason})",
             peer=self.peer,
-            client=self.session.client_id,
+            client=self.client,
             verb="was disconnected" if self._entered else "was refused",
             why=message,
             reason=reasons.name(reason),
@@ -177,23 +189,29 @@ class MQTTServerProtocol(MQTTProtocol):
         """
         See C{MQTTProtocol}.
         """
-        if self.session.phase != CLOSED:
-            _log.info(
+        phase = self.session.phase
+        if phase != CLOSED:
+            _log.emit(
+                # Whoever only looks whether somebody listens says nothing, and comes often.
+                LogLevel.debug if phase == NEW else LogLevel.info,
                 "{peer} {client!r} went away: {why}",
                 peer=self.peer,
-                client=self.session.client_id,
+                client=self.client,
                 why=reason.getErrorMessage(),
             )
         super().connectionLost(reason)
-        login, self._login = self._login, None
-        if login is not None:
-            login.addErrback(lambda _: None)
-            login.cancel()
+        self._factory.left(self)
         logout, self._logout = self._logout, None
         if logout is not None:
             logout()
-        if isinstance(self.factory, BrokerFactory):
-            self.factory.left(self)
+
+
+def _not_connected(data: bytes) -> None:
+    raise AssertionError("a write before the connection was made")
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
 
 
 #: The reasons that say that a client broke a rule.
@@ -214,7 +232,9 @@ class BrokerFactory(Factory):
     """
     Makes the broker's side of every connection of one listener.
 
-    @param portal: who may come in.
+    @ivar portal: who may come in.
+    @ivar clock: for the alarms of the connections.
+    @ivar seconds: a clock that never jumps, seconds.
     @ivar guests: every connection that is not closed, those that have not said who they are included.
     """
 
@@ -224,9 +244,9 @@ class BrokerFactory(Factory):
         self, broker: Broker, portal: Portal, clock: IReactorTime, seconds: Callable[[], float] = monotonic
     ) -> None:
         self.broker = broker
-        self._portal = portal
-        self._clock = clock
-        self._seconds = seconds
+        self.portal = portal
+        self.clock = clock
+        self.seconds = seconds
         self.guests: set[MQTTServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
 
@@ -234,9 +254,7 @@ class BrokerFactory(Factory):
         """
         See C{IProtocolFactory}.
         """
-        protocol = MQTTServerProtocol(self.broker, self._portal, self._clock, self._seconds)
-        protocol.factory = self
-        return protocol
+        return MQTTServerProtocol(self)
 
     def shut(self, message: str) -> None:
         """

@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.cred.portal import Portal
-from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
+from twisted.internet.defer import CancelledError, Deferred, FirstError, fail, gatherResults, succeed
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -55,8 +55,8 @@ def makeBroker(
     A broker for a program of your own. Start it with C{startService}, or give it a parent that you start.
 
     @param listen: endpoint strings or endpoints.
-    @param portal: who may come in, an avatar being an C{IMQTTUser}. Without one, everybody may who connects to a listener
-        that only this machine can reach, and nobody else.
+    @param portal: who may come in, an avatar being an C{IMQTTUser}. Without one, a listener that only this machine can
+        reach lets everybody in, and any other nobody.
     @param reactor: the global one, unless you have another.
     @raise ValueError: what is to be listened on is no endpoint string.
     """
@@ -101,7 +101,7 @@ class BrokerService(Service):
         self._started_at = 0.0
         self._next_stats = 0.0
         self._next_backend_sweep = 0.0
-        self._opening = False
+        self._begun = False
         self._open = False
         self._trouble: CannotListen | None = None
         self._waiting: list[Deferred[list[IAddress]]] = []
@@ -120,8 +120,8 @@ class BrokerService(Service):
 
         @raise CannotListen: one can't be opened. None of the others stays open.
         """
-        super().privilegedStartService()
-        self._opening = True
+        Service.privilegedStartService(self)
+        self._begun = True
         self._trouble = None
         self.broker.closing = False
         self._tell_time()
@@ -134,9 +134,9 @@ class BrokerService(Service):
         """
         See C{IService}.
         """
-        if not self._opening:
+        if not self._begun:
             self.privilegedStartService()
-        super().startService()
+        Service.startService(self)
         self._started_at = self._next_stats = self._seconds()
         self._next_backend_sweep = self._started_at + BACKEND_SWEEP
         self._sweeping = LoopingCall(self._sweep)
@@ -151,9 +151,13 @@ class BrokerService(Service):
             waiter.callback(self.addresses)
 
     def _failed(self, failure: Failure) -> None:
-        trouble = failure.value.subFailure.value  # type: ignore[union-attr]
+        if not self._begun:
+            return  # stopped before it was open
+        assert isinstance(failure.value, FirstError)
+        trouble = failure.value.subFailure.value
+        assert isinstance(trouble, CannotListen)
         self._trouble = trouble
-        self._opening = False
+        self._begun = False
         _log.critical("{trouble}", trouble=str(trouble))
         for each in self._listeners:
             each.close()
@@ -166,20 +170,20 @@ class BrokerService(Service):
         What the log says first: what runs here, where, who may come in, and what is kept.
         """
         _log.info(
-            "txmqtt {version}, MQTT 3.1, 3.1.1 and 5.0, floors 0 to 2 {build}; sessions and messages are kept in memory: "
-            "nothing survives a restart",
+            "txmqtt {version}, MQTT 3.1, 3.1.1 and 5.0, floors 0 to 2 {build}; sessions and messages are kept in "
+            "memory: nothing survives a restart",
             version=__version__,
             build="compiled" if compiled else "interpreted",
         )
         for each in self._listeners:
+            where = f"{each.place} ({each.name})"
             if each.admits:
-                _log.info("listening on {place} ({name}): {admits}", place=each.place, name=each.name, admits=each.admits)
+                _log.info("listening on {where}: {admits}", where=where, admits=each.admits)
             else:
                 _log.warn(
-                    "listening on {place} ({name}): NOBODY IS LET IN, because other machines can reach it and nothing says "
-                    "who may come; --auth anonymous (in a program: a portal) lets everybody in, --help-auth lists the rest",
-                    place=each.place,
-                    name=each.name,
+                    "listening on {where}: NOBODY IS LET IN, because other machines can reach it and nothing says who "
+                    "may come; --auth anonymous lets everybody in, --help-auth lists the rest (in a program: a portal)",
+                    where=where,
                 )
 
     @property
@@ -238,8 +242,8 @@ class BrokerService(Service):
         """
         Publish from the program that the broker runs in.
 
-        @return: fires when everything that must be kept is kept, with the reason code; fails with C{Refused} when nobody
-            whom the message was for had room.
+        @return: fires with the reason code when all is kept that must be; fails with C{Refused} when nobody whom the
+            message was for had room.
         @raise ValueError: no client could publish this either.
         """
         if not isinstance(topic, str) or not isinstance(payload, bytes):
@@ -276,14 +280,14 @@ class BrokerService(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        See C{IService}: accept nobody any more, let everybody go, and fire when the last connection is closed. A peer that
-        does not read our last words is cut off after C{policy.close_timeout}.
+        See C{IService}: accept nobody any more, let everybody go, and fire when the last connection is closed. A peer
+        that does not read our last words is cut off after C{policy.close_timeout}.
         """
-        super().stopService()
+        Service.stopService(self)
         if self._sweeping is not None:
             self._sweeping.stop()
             self._sweeping = None
-        self._open = self._opening = False
+        self._open = self._begun = False
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.errback(CancelledError("the broker was stopped before it listened"))

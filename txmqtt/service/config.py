@@ -13,6 +13,7 @@ from dataclasses import fields
 from ipaddress import ip_address
 from pathlib import Path
 from pkgutil import get_data
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, NamedTuple
 
 from twisted.internet.address import UNIXAddress
@@ -20,7 +21,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
-from txmqtt.broker.policy import DEFAULTS, Policy
+from txmqtt.broker.policy import Policy
 from txmqtt.codec.constants import MAX_PACKET
 
 #: Where the broker listens unless it is told otherwise.
@@ -180,7 +181,22 @@ def only_from_here(description: str, address: IAddress | None) -> bool:
         return False
 
 
-# Keeping
+# What the system allows
+
+
+def allow_open_files(wanted: int) -> int:
+    """
+    Let this process open so many files, as far as the system's hard limit goes: connections are files too, and the
+    usual soft limit is 1024.
+
+    @return: how many it may open now.
+    """
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    target = wanted if hard == RLIM_INFINITY else min(wanted, hard)
+    if soft == RLIM_INFINITY or soft >= target:
+        return wanted if soft == RLIM_INFINITY else soft
+    setrlimit(RLIMIT_NOFILE, (target, hard))
+    return target
 
 
 def state_directory(given: str | None, environment: Mapping[str, str]) -> Path:

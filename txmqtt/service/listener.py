@@ -4,18 +4,26 @@ One address where clients are let in: opened, told who may come, closed.
 
 from __future__ import annotations
 
+import os
+from errno import EACCES
+from os import fsdecode
+from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
+
 from twisted.cred.credentials import IAnonymous
 from twisted.cred.portal import Portal
+from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
+from twisted.python.lockfile import isLocked
 
 from txmqtt.codec.errors import MQTTError
 from txmqtt.net.auth import Anybody
 from txmqtt.net.server import BrokerFactory
-from txmqtt.service.config import only_from_here
+from txmqtt.service.config import listener, only_from_here
 
 
 class CannotListen(MQTTError):
@@ -65,7 +73,7 @@ class Listener:
 
     def _failed(self, failure: Failure) -> None:
         self._opening = None
-        raise cannot_listen(self.name, failure.value)
+        raise _cannot_listen(self.name, failure)
 
     def close(self) -> Deferred[None]:
         """
@@ -76,7 +84,7 @@ class Listener:
         if opening is not None:
             opening.addErrback(lambda _: None)
             opening.cancel()
-        return maybeDeferred(port.stopListening) if port is not None else succeed(None)
+        return port.stopListening() or succeed(None) if port is not None else succeed(None)
 
     @property
     def admits(self) -> str:
@@ -95,15 +103,65 @@ class Listener:
         """
         address = self.address
         if isinstance(address, UNIXAddress):
-            return str(address.name)
-        host = getattr(address, "host", None)
-        return f"{host or '*'}:{getattr(address, 'port', '?')}" if host is not None else str(address)
+            return fsdecode(address.name or b"")
+        host, port = getattr(address, "host", None), getattr(address, "port", None)
+        if host is None:
+            return str(address)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def cannot_listen(name: str, error: BaseException) -> CannotListen:
-    """
-    What went wrong, in one line.
-    """
+def _cannot_listen(name: str, failure: Failure) -> CannotListen:
+    error = failure.value
     cause = error.socketError if isinstance(error, CannotListenError) else error
     why = (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or type(cause).__name__
     return CannotListen(f"cannot listen on {name}: {' '.join(why.split())}")
+
+
+class _Probe:
+    """
+    Stands in for a reactor: takes what an endpoint wants, and gives it back at once.
+    """
+
+    def listenTCP(self, port: int, factory: Factory, backlog: int = 50, interface: str = "") -> None:
+        """
+        See C{IReactorTCP}.
+        """
+        with socket(AF_INET6 if isIPv6Address(interface) else AF_INET, SOCK_STREAM) as probe:
+            probe.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+            probe.bind((interface, port))
+
+    def listenSSL(
+        self, port: int, factory: Factory, contextFactory: object, backlog: int = 50, interface: str = ""
+    ) -> None:
+        """
+        See C{IReactorSSL}.
+        """
+        self.listenTCP(port, factory, backlog, interface)
+
+    def listenUNIX(
+        self, address: bytes | str, factory: Factory, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
+    ) -> None:
+        """
+        See C{IReactorUNIX}: whether there is room for the socket, and whether nobody serves it.
+        """
+        path = fsdecode(address)
+        if os.path.isabs(path):  # others depend on the folder that a daemon changes to
+            folder = os.path.dirname(path)
+            os.stat(folder)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(EACCES, os.strerror(EACCES), folder)
+            if wantPID and isLocked(f"{path}.lock"):
+                raise CannotListenError(None, path, "another process serves it")
+
+
+def attempt(description: str) -> None:
+    """
+    Find out whether a listener could be opened now, and leave nothing open. Unusual ones are taken on trust.
+
+    @raise CannotListen: it could not.
+    """
+    if description.removeprefix("haproxy:").startswith(("tcp:", "tcp6:", "ssl:", "unix:")):
+        failed: list[Failure] = []
+        listener(_Probe(), description).listen(Factory()).addErrback(failed.append)
+        if failed:
+            raise _cannot_listen(description, failed[0])

@@ -40,7 +40,8 @@ class SentAliases:
     """
     The aliases that we use towards the peer: first come, first served, and never another topic for the same number.
 
-    A topic is bound when its PUBLISH is appended to the output and not before, because what is queued may be dropped.
+    A topic is bound when its PUBLISH has been appended to the output and not before, because what is queued, or too
+    large, may be dropped.
     """
 
     def __init__(self, maximum: int) -> None:
@@ -53,12 +54,16 @@ class SentAliases:
         """
         return self._numbers.get(topic, 0)
 
-    def bind(self, topic: bytes) -> int:
+    def vacant(self) -> int:
         """
-        A new alias for this topic, which must be sent together with it; 0 when the peer allows no more.
+        The alias to send together with a topic that has none; 0 when the peer allows no more.
         """
-        if len(self._numbers) >= self._maximum:
-            return 0
-        alias = len(self._numbers) + 1
-        self._numbers[topic] = alias
-        return alias
+        taken = len(self._numbers)
+        return taken + 1 if taken < self._maximum else 0
+
+    def bind(self, topic: bytes) -> None:
+        """
+        A PUBLISH with this topic and its alias, known or vacant, is on its way to the peer.
+        """
+        if topic not in self._numbers and len(self._numbers) < self._maximum:
+            self._numbers[topic] = len(self._numbers) + 1

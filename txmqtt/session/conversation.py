@@ -26,7 +26,7 @@ class Conversation(Receiving):
     What both roles share.
 
     @ivar reading: what arrives is parsed; otherwise it is kept, or forgotten once the conversation is over.
-    @ivar last_heard: when the peer last said something, seconds.
+    @ivar last_heard: when the last whole packet came, seconds; until the conversation is open, when it began.
     """
 
     def __init__(self, turn: Turn, link: Link, write: Callable[[bytes], None], write_limit: int) -> None:
@@ -45,7 +45,6 @@ class Conversation(Receiving):
         turn = self.turn
         turn.now = now
         turn.bytes_received += len(data)
-        self.last_heard = now
         if self.phase == CLOSED:
             return
         self.decoder.feed(data)
@@ -67,15 +66,25 @@ class Conversation(Receiving):
                 if packet is None:
                     break
                 heard += 1
-                if isinstance(packet, Publish) and self.phase == OPEN:  # nine packets in ten
+                if self.phase != OPEN:
+                    self._other(packet)
+                elif isinstance(packet, Publish):  # nine packets in ten
                     self._publish(packet)
+                elif isinstance(packet, Ack):
+                    if packet.kind == PUBACK:
+                        self._puback(packet)
+                    else:
+                        self._ack(packet)
                 else:
-                    self.receive(packet)
+                    self._other(packet)
         except ProtocolError as error:
             self.fail(error)
         finally:
             self.parsing = False
-            self.turn.packets_received += heard
+            if heard:
+                self.turn.packets_received += heard
+                if self.phase == OPEN:
+                    self.last_heard = self.turn.now
         if not self.reading and self.phase != CLOSED:
             self._kept()
 
@@ -93,26 +102,24 @@ class Conversation(Receiving):
             if not self.parsing:
                 self._parse()
 
-    def receive(self, packet: Packet) -> None:
+    def _ack(self, packet: Ack) -> None:
         """
-        Act on one packet, but not on a PUBLISH in an open conversation.
+        The acknowledgements of QoS 2.
+        """
+        kind = packet.kind
+        if kind == PUBREC:
+            self._pubrec(packet)
+        elif kind == PUBREL:
+            self._pubrel(packet)
+        else:
+            self._pubcomp(packet)
+
+    def _other(self, packet: Packet) -> None:
+        """
+        Whatever else there is, by the table of the role.
 
         @raise RemoteProtocolError: it is not legal now.
         """
-        if isinstance(packet, Ack) and self.phase == OPEN:
-            kind = packet.kind
-            if kind == PUBACK:
-                self._puback(packet)
-            elif kind == PUBREC:
-                self._pubrec(packet)
-            elif kind == PUBREL:
-                self._pubrel(packet)
-            else:
-                self._pubcomp(packet)
-        else:
-            self._other(packet)
-
-    def _other(self, packet: Packet) -> None:
         raise NotImplementedError
 
     def unexpected(self, packet: Packet) -> RemoteProtocolError:

@@ -33,7 +33,7 @@ class Incoming:
             return None
         ticket = received.get(packet_id)
         if ticket is not None and ticket.done and ticket.reason >= FAILURE:
-            self.release(packet_id)
+            self._remove(packet_id)
             return None
         return ticket
 
@@ -53,20 +53,26 @@ class Incoming:
 
     def release(self, packet_id: int) -> bool:
         """
-        Its PUBREL came, or it was refused: the identifier means a new message again. False when there was none.
+        Its PUBREL came: the identifier means a new message again. False when there was none.
         """
-        received = self._received
-        if received is None or received.pop(packet_id, None) is None:
+        if self.find(packet_id) is None:
             return False
-        if not received:
-            self._received = None
+        self._remove(packet_id)
         return True
 
-    def held(self) -> list[int]:
+    def fail(self, packet_id: int, ticket: Ticket) -> None:
         """
-        The identifiers that wait for their PUBREL.
+        It could not be kept after all: the identifier means a new message again.
         """
-        return list(self._received) if self._received is not None else []
+        if self._received is not None and self._received.get(packet_id) is ticket:
+            self._remove(packet_id)
+
+    def _remove(self, packet_id: int) -> None:
+        received = self._received
+        if received is not None:
+            del received[packet_id]
+            if not received:
+                self._received = None
 
     def forget(self) -> None:
         """

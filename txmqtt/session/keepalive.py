@@ -12,7 +12,7 @@ class Keepalive:
     The client's half of the keep-alive promise [MQTT5-3.1.2-20] [MQTT311-3.1.2-23].
 
     @param interval: keep-alive, seconds; 0 turns it off.
-    @param patience: how long a PINGRESP may take, seconds.
+    @param patience: how long a PINGRESP may take, seconds; 0 for as long as it likes.
     """
 
     def __init__(self, interval: float, patience: float, now: float) -> None:
@@ -32,14 +32,16 @@ class Keepalive:
         A PINGREQ was written.
         """
         self._last_sent = now
-        if not self._answer_due:
+        if self._patience and not self._answer_due:
             self._answer_due = now + self._patience
 
-    def ponged(self) -> None:
+    def ponged(self, now: float, outstanding: bool) -> None:
         """
-        The PINGRESP came.
+        A PINGRESP came.
+
+        @param outstanding: it was not the last that is expected.
         """
-        self._answer_due = 0.0
+        self._answer_due = now + self._patience if outstanding and self._patience else 0.0
 
     def ping_due(self, now: float) -> bool:
         """

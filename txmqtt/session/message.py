@@ -161,6 +161,21 @@ class Message:
         return True
 
 
+def unretained(message: Message) -> Message:
+    """
+    The same message, not to be retained.
+    """
+    return Message(
+        message.topic,
+        message.payload,
+        message.qos,
+        False,
+        message.properties,
+        message.expires_at,
+        message.publisher,
+    )
+
+
 def travelling(given: Properties | None) -> Properties | None:
     """
     What of a received PUBLISH's properties is forwarded unchanged: all but alias, expiry and subscription identifiers.

@@ -90,12 +90,14 @@ class Outgoing:
 
     def _queue(self, item: Outbound) -> int:
         waiting = self.waiting
+        if self.waiting_bytes + item.message.size > self._limit_bytes:
+            return REFUSED
         if waiting is None:
             if not self._limit_messages:
                 return REFUSED
             waiting = self.waiting = deque()
             self.idle = False
-        elif len(waiting) >= self._limit_messages or self.waiting_bytes + item.message.size > self._limit_bytes:
+        elif len(waiting) >= self._limit_messages:
             return REFUSED
         waiting.append(item)
         self.waiting_bytes += item.message.size
@@ -217,6 +219,12 @@ class Outgoing:
                     again.append(item)
         self._again = again or None
         self.idle = self._again is None and self.waiting is None
+        return self.released()
+
+    def released(self) -> list[Outbound]:
+        """
+        What has had its PUBREC and not its PUBCOMP, in the order of the PUBRECs.
+        """
         return list(self._released.values()) if self._released is not None else []
 
     def unanswered(self) -> list[Outbound]:

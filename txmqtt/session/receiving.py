@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from txmqtt.codec import encode, reasons
-from txmqtt.codec.constants import MQTT5, PUBACK, PUBCOMP, PUBREC
+from txmqtt.codec import reasons
+from txmqtt.codec.constants import MAX_PACKET_ID, MQTT5, PUBACK, PUBCOMP, PUBREC
 from txmqtt.codec.errors import RemoteProtocolError
 from txmqtt.codec.packets import Ack, Publish
 from txmqtt.codec.properties import Properties
@@ -21,7 +21,6 @@ from txmqtt.session.sending import Sending
 from txmqtt.session.sink import Link
 from txmqtt.session.tickets import DONE, Gate, Held, Ticket
 from txmqtt.session.turn import Turn
-from txmqtt.session.voice import OPEN
 
 #: The beginnings of acknowledgements that say no more than that it went well: alike in all versions.
 _PUBACK: Final = b"\x40\x02"
@@ -33,17 +32,22 @@ class Receiving(Sending):
     """
     The receiver's half of the acknowledgements.
 
-    @ivar receive_maximum: how many QoS 1 and 2 messages may be under way to us, as we announced; 0: any number (3.x).
+    @ivar receive_maximum: how many QoS 1 and 2 messages may be under way to us, as we announced; 3.x
+        announces none, and there it is all the packet identifiers that a peer can have.
+    @ivar under_way: how many are: sent on this connection, and not yet acknowledged to the end.
     """
+
+    # Defaults of the class: most conversations never have any of these, and a broker has many conversations.
+    receive_maximum = MAX_PACKET_ID
+    under_way = 0
+    received_aliases: ReceivedAliases | None = None
+    _pubacks: Gate | None = None
+    _pubrecs: Gate | None = None
+    _pubcomps: Gate | None = None
 
     def __init__(self, turn: Turn, link: Link, write: Callable[[bytes], None], write_limit: int) -> None:
         super().__init__(turn, link, write, write_limit)
-        self.receive_maximum = 0
         self.incoming: Incoming | None = None
-        self.received_aliases: ReceivedAliases | None = None
-        self._pubacks: Gate | None = None
-        self._pubrecs: Gate | None = None
-        self._pubcomps: Gate | None = None
 
     def _publish(self, packet: Publish) -> None:
         if packet.properties is not None:
@@ -53,17 +57,20 @@ class Receiving(Sending):
             self._published(packet)
         elif qos == 1:
             gate = self._pubacks
-            if gate is None:
-                ticket = self._published(packet)
-                if ticket.done and self.phase == OPEN:
-                    self._let_puback(packet.packet_id, ticket.reason)
-                    return
-                gate = self._pubacks = Gate(self._out_puback)
-            else:
-                if packet.dup and gate.holds(packet.packet_id):
-                    return  # a repeat of one that is being handled: its answer is on its way
+            if gate is not None and packet.dup and gate.holds(packet.packet_id):
+                return  # a repeat of one that is being handled: its answer is on its way
+            if self.under_way:
                 self._check_quota()
-                ticket = self._published(packet)
+            ticket = self._published(packet)
+            if ticket.done and (gate is None or gate.empty):
+                if ticket.reason == reasons.SUCCESS:
+                    self.send(_PUBACK + packet.packet_id.to_bytes(2, "big"))
+                else:
+                    self._let_puback(packet.packet_id, ticket.reason)
+                return
+            if gate is None:
+                gate = self._pubacks = Gate(self._out_puback)
+            self.under_way += 1
             gate.admit(ticket, packet.packet_id)
         else:
             self._publish_exactly_once(packet)
@@ -73,33 +80,39 @@ class Receiving(Sending):
         assert incoming is not None
         packet_id = packet.packet_id
         known = incoming.find(packet_id)
-        if known is None:
-            self._check_quota()
-            known = self._published(packet)
-            if not (known.done and known.reason >= reasons.FAILURE):
-                incoming.take(packet_id, known)
         gate = self._pubrecs
+        if known is None:
+            if self.under_way:
+                self._check_quota()
+            known = self._published(packet)
+            if not known.failed:
+                incoming.take(packet_id, known)
+                self.under_way += 1
+        elif gate is not None and gate.holds(packet_id):
+            return  # a repeat of one that is being handled: its answer is on its way
+        if known.done and (gate is None or gate.empty):
+            self._let_pubrec(packet_id, known.reason)
+            return
         if gate is None:
-            if known.done:
-                self._let_pubrec(packet_id, known.reason)
-                return
             gate = self._pubrecs = Gate(self._out_pubrec)
         gate.admit(known, packet_id)
 
     def _check_quota(self) -> None:
         """
-        Our Receive Maximum counts what the peer has sent and we have not acknowledged to the end.
+        One more is about to be under way. What an earlier connection left is not counted: each begins with all of it.
         """
-        maximum = self.receive_maximum
-        if maximum:
-            under_way = len(self._pubacks) if self._pubacks is not None else 0
-            if self.incoming is not None:
-                under_way += len(self.incoming)
-            if under_way >= maximum:
-                raise RemoteProtocolError(
-                    f"more than {maximum} QoS 1 and 2 messages under way, the Receive Maximum that was announced",
-                    reasons.RECEIVE_MAXIMUM_EXCEEDED,
-                )
+        if self.under_way >= self.receive_maximum:
+            raise RemoteProtocolError(
+                f"more than {self.receive_maximum} QoS 1 and 2 messages under way, the Receive Maximum",
+                reasons.RECEIVE_MAXIMUM_EXCEEDED,
+            )
+
+    def _done(self) -> None:
+        """
+        One has been acknowledged, or released, perhaps one that an earlier connection left.
+        """
+        if self.under_way:
+            self.under_way -= 1
 
     def _read_properties(self, packet: Publish, properties: Properties) -> None:
         alias = properties.topic_alias
@@ -112,6 +125,7 @@ class Receiving(Sending):
         return 0
 
     def _out_puback(self, held: Held) -> None:
+        self._done()
         self._let_puback(held.packet_id, held.ticket.reason)
 
     def _let_puback(self, packet_id: int, reason: int) -> None:
@@ -124,8 +138,9 @@ class Receiving(Sending):
         self._send_ack(PUBACK, packet_id, reason)
 
     def _out_pubrec(self, held: Held) -> None:
-        if held.ticket.reason >= reasons.FAILURE and self.incoming is not None:
-            self.incoming.release(held.packet_id)
+        if held.ticket.failed and self.incoming is not None:
+            self.incoming.fail(held.packet_id, held.ticket)
+            self._done()
         self._let_pubrec(held.packet_id, held.ticket.reason)
 
     def _let_pubrec(self, packet_id: int, reason: int) -> None:
@@ -144,26 +159,28 @@ class Receiving(Sending):
         reason = reasons.SUCCESS
         ticket = DONE
         if incoming.release(packet_id):
+            self._done()
             ticket = self._released(packet_id)
         else:
             # A repeat, or one that we never had: it must be answered all the same, or its sender waits for ever.
             reason = reasons.PACKET_IDENTIFIER_NOT_FOUND
         gate = self._pubcomps
+        if reason == reasons.SUCCESS:
+            frame = _PUBCOMP + packet_id.to_bytes(2, "big")
+        else:
+            frame = self._ack_frame(PUBCOMP, packet_id, reason)
+        if ticket.done and not ticket.failed and (gate is None or gate.empty):
+            self.send(frame)
+            return
         if gate is None:
-            if ticket.done and ticket.reason < reasons.FAILURE:
-                if reason == reasons.SUCCESS:
-                    self.send(_PUBCOMP + packet_id.to_bytes(2, "big"))
-                else:
-                    self._send_ack(PUBCOMP, packet_id, reason)
-                return
             gate = self._pubcomps = Gate(self._out_pubcomp)
-        gate.admit(ticket, packet_id, encode.ack(PUBCOMP, packet_id, reason, None, self.version))
+        gate.admit(ticket, packet_id, frame)
 
     def _out_pubcomp(self, held: Held) -> None:
-        if held.ticket.reason >= reasons.FAILURE or held.frame is None:
+        if held.ticket.failed or held.frame is None:
             self._not_kept(held.ticket.reason)
-            return
-        self.send(held.frame)
+        else:
+            self.send(held.frame)
 
     # The end
 

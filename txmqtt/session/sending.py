@@ -35,14 +35,16 @@ class Sending(Voice):
     @ivar resend_interval: how long a packet may be unanswered before it is sent again, seconds; 0.0 for ever.
     """
 
+    resend_interval = 0.0
+    _publishes: Gate | None = None
+    _pubrels: Gate | None = None
+    _resend_from = 0.0  # when the peer last began to read again: what it was sent before may only just reach it
+
     def __init__(self, turn: Turn, link: Link, write: Callable[[bytes], None], write_limit: int) -> None:
         super().__init__(turn, link, write, write_limit)
         self.thirsty = False
-        self.resend_interval = 0.0
         self.outgoing: Outgoing | None = None
         self.sent_aliases: SentAliases | None = None
-        self._publishes: Gate | None = None
-        self._pubrels: Gate | None = None
 
     def post(self, item: Outbound) -> int:
         """
@@ -77,9 +79,10 @@ class Sending(Voice):
 
     def _launch(self, item: Outbound) -> None:
         """
-        The item has its identifier and its place in the window: it leaves, at QoS 2 once that is on record.
+        The item has its identifier and its place in the window: it leaves, at QoS 2 once that is on record. What was
+        sent on an earlier connection is on record.
         """
-        if item.ref:
+        if item.ref and not item.sent:
             ticket = self._sending(item)
             if item.qos == 2:
                 gate = self._publishes
@@ -94,17 +97,13 @@ class Sending(Voice):
         item = self.outgoing.get(held.packet_id) if self.outgoing is not None else None
         if held.ticket.reason >= reasons.FAILURE:
             self._not_kept(held.ticket.reason)
-        elif item is not None:
+        elif item is not None and not item.sent:
             self._transmit(item)
 
     def _transmit(self, item: Outbound) -> None:
         message = item.message
         turn = self.turn
-        first = 0x30 | item.qos << 1
-        if item.retain:
-            first |= 1
-        if item.sent:
-            first |= 8
+        first = 0x30 | item.qos << 1 | item.retain | item.sent << 3
         packet_id = item.packet_id.to_bytes(2, "big")
         if self.sent_aliases is not None:
             head, tail = self._aliased(first, message, item.identifiers)
@@ -113,7 +112,7 @@ class Sending(Voice):
             head = message.head(first, tail)
         size = len(head) + 2 + len(tail)
         if size > self.send_limit:
-            self._too_large(item, size)
+            self._too_large(item)
             return
         if not self.touched:
             self.touched = True
@@ -123,8 +122,12 @@ class Sending(Voice):
         out.append(packet_id)
         out.append(tail)
         self.out_size += size
+        if self.sent_aliases is not None:
+            self.sent_aliases.bind(message.topic)
         turn.packets_sent += 1
-        item.sent = True
+        if not item.sent:
+            item.sent = True
+            turn.publishes_sent += 1
         item.sent_at = turn.now
         interval = self.resend_interval
         if interval and turn.now + interval < self.alarm_at:
@@ -132,8 +135,8 @@ class Sending(Voice):
 
     def _aliased(self, first: int, message: Message, identifiers: tuple[int, ...]) -> tuple[bytes, bytes]:
         """
-        Head and tail for a receiver that takes topic aliases: the topic once in full, from then on by number. The alias
-        is bound here, where the bytes are appended, because what is queued may be dropped.
+        Head and tail for a receiver that takes topic aliases: the topic once in full, from then on by number. Whoever
+        appends them binds the alias (C{SentAliases.bind}).
         """
         aliases = self.sent_aliases
         assert aliases is not None
@@ -141,12 +144,12 @@ class Sending(Voice):
         topic = b""
         if not alias:
             topic = message.topic
-            alias = aliases.bind(topic)
+            alias = aliases.vacant()
         message.tail(self.version, (), self.turn.wall)  # counts the expiry down
         tail = message.told(identifiers, alias)
         return encode.publish_head(first, topic, tail, 2 if first & 6 else 0), tail
 
-    def _too_large(self, item: Outbound, size: int) -> None:
+    def _too_large(self, item: Outbound) -> None:
         """
         The peer takes no packet of this size: it counts as delivered [MQTT5-3.1.2-25].
         """
@@ -184,7 +187,7 @@ class Sending(Voice):
         outgoing = self.outgoing
         assert outgoing is not None
         item = outgoing.get(packet.packet_id)
-        if item is None:
+        if item is None or not item.sent:
             self._send_ack(PUBREL, packet.packet_id, reasons.PACKET_IDENTIFIER_NOT_FOUND)
             return
         if item.qos != 2:
@@ -220,6 +223,8 @@ class Sending(Voice):
         item = self.outgoing.get(packet_id) if self.outgoing is not None else None
         if item is not None:
             item.sent_at = self.turn.now
+            if self.resend_interval:
+                self.nearer(self.turn.now + self.resend_interval)
 
     def _pubcomp(self, packet: Ack) -> None:
         outgoing = self.outgoing
@@ -244,21 +249,31 @@ class Sending(Voice):
         for item in self.outgoing.unanswered():
             if item.sent_at < oldest:
                 oldest = item.sent_at
-        return oldest + self.resend_interval
+        return max(oldest, self._resend_from) + self.resend_interval
 
     def _resend(self, now: float) -> None:
         """
-        On 3.x, what has been unanswered for too long goes again, oldest first. 5.0 forbids it on a live connection
+        On 3.x, what has been unanswered for too long goes again: PUBRELs in the order of their PUBRECs, then PUBLISHes
+        in the order of their first sending [MQTT311-4.6.0-1] [MQTT311-4.6.0-4]. 5.0 forbids it on a live connection
         [MQTT5-4.4.0-1], so the interval is always 0 there.
         """
-        assert self.outgoing is not None
-        for item in self.outgoing.unanswered():
-            if item.sent_at + self.resend_interval <= now:
-                if item.released:
-                    if self._pubrels is None or not self._pubrels.holds(item.packet_id):
-                        self._let_pubrel(item.packet_id, reasons.SUCCESS)
-                elif item.counted:
-                    self._transmit(item)
+        outgoing = self.outgoing
+        assert outgoing is not None
+        since = now - self.resend_interval
+        if self._resend_from > since:
+            return
+        gate = self._pubrels
+        for item in outgoing.released():
+            if item.sent_at <= since and not (gate is not None and gate.holds(item.packet_id)):
+                self._let_pubrel(item.packet_id, reasons.SUCCESS)
+        for item in outgoing.unanswered():
+            if item.sent_at <= since and item.counted and not item.released and self.phase == OPEN:
+                self._transmit(item)
+
+    def resume(self) -> None:
+        self._resend_from = self.turn.now
+        super().resume()
+        self.nearer(self._resend_deadline())
 
     # The end
 
@@ -294,6 +309,5 @@ def repeat_releases(conversation: Sending, released: list[Outbound]) -> None:
     Begin a resumed conversation: the PUBRELs go again at once, then what was published, then what waits.
     """
     for item in released:
-        conversation.send(encode.ack(PUBREL, item.packet_id, reasons.SUCCESS, None, conversation.version))
-        item.sent_at = conversation.turn.now
+        conversation._let_pubrel(item.packet_id, reasons.SUCCESS)
     conversation.pump()

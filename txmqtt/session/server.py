@@ -5,20 +5,23 @@ The server's role: CONNECT comes first, CONNACK answers it, and then what the ta
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import (
+    CONNACK,
     CONNECT,
     DISCONNECT,
     MQTT5,
+    MQTT31,
     MQTT311,
     PINGREQ,
+    SUBACK,
     SUBSCRIBE,
     UNSUBSCRIBE,
 )
 from txmqtt.codec.errors import ProtocolError, RemoteProtocolError, UnsupportedVersion
-from txmqtt.codec.packets import Connack, Connect, Disconnect, Packet, Publish, Suback, Subscribe, Unsuback, Unsubscribe
+from txmqtt.codec.packets import Connect, Disconnect, Packet, Publish, Subscribe, Unsubscribe
 from txmqtt.codec.properties import Properties
 from txmqtt.session.aliases import SentAliases
 from txmqtt.session.conversation import Conversation
@@ -37,9 +40,18 @@ class ServerSession(Conversation):
     One client, seen from the server.
 
     @ivar client_id: known once the CONNECT is here; the broker sets the one it assigned.
-    @ivar connect_timeout: seconds from the first byte until CONNACK.
-    @ivar opening_limit: bytes that a client may say before it is accepted.
+    @ivar member: the broker's own: whom this conversation is with.
+    @ivar held: we do not read, so the client is not expected to say anything.
+    @param connect_timeout: seconds from the connection until CONNACK.
+    @param opening_limit: bytes that a client may say before it is accepted.
     """
+
+    problem_information = True
+    session_expiry = 0  # as CONNECT asked, 5.0
+    announced_aliases = 0
+    goodbye: Disconnect | None = None
+    held = False
+    _answers: Gate | None = None
 
     def __init__(
         self,
@@ -52,19 +64,11 @@ class ServerSession(Conversation):
         opening_limit: int,
     ) -> None:
         super().__init__(turn, link, write, write_limit)
-        self.server_link: Final = link
         self.sink: Final = sink
         self.client_id = ""
-        self.member: object | None = None  # the broker's own: whom this conversation is with
-        self.problem_information = True
+        self.member: object | None = None
         self.keep_alive = 0
-        self.announced_aliases = 0
-        self.session_expiry = 0  # as CONNECT asked, 5.0
-        self.goodbye: Disconnect | None = None
         self._patience = connect_timeout
-        self._opening_limit = opening_limit
-        self._held_link = False
-        self._answers: Gate | None = None
         self.decoder.limit = opening_limit
 
     # Opening
@@ -84,12 +88,15 @@ class ServerSession(Conversation):
                 self.problem_information = bool(properties.request_problem_information)
             if properties.session_expiry_interval is not None:
                 self.session_expiry = properties.session_expiry_interval
-        self.server_link.connecting(packet)
+        self._door.connecting(packet)
+
+    @property
+    def _door(self) -> ServerLink:
+        return cast(ServerLink, self.link)
 
     def _kept(self) -> None:
-        if self.decoder.held > self._opening_limit and not self._held_link:
-            self._held_link = True
-            self.link.hold()
+        if self.decoder.held > self.decoder.limit:
+            self.hold()
 
     def accept(
         self,
@@ -111,7 +118,7 @@ class ServerSession(Conversation):
         @param properties: of the CONNACK, 5.0.
         @param keep_alive: seconds, as it is in force.
         @param packet_limit: the largest packet that it may send, bytes.
-        @param receive_maximum: as announced; 0 on 3.x.
+        @param receive_maximum: as announced; on 3.x, which announces none, all the packet identifiers there are.
         @param topic_aliases: how many it may use, as announced.
         @param sent_aliases: how many we may use.
         @param resend_interval: 3.x only, seconds; 0 for never.
@@ -121,26 +128,45 @@ class ServerSession(Conversation):
         self.incoming = incoming
         self.keep_alive = keep_alive
         self._patience = server_patience(keep_alive)
-        self.receive_maximum = receive_maximum
-        self.announced_aliases = topic_aliases
-        self.resend_interval = resend_interval if self.version < MQTT5 else 0.0
+        if receive_maximum != self.receive_maximum:
+            self.receive_maximum = receive_maximum
+        if topic_aliases:
+            self.announced_aliases = topic_aliases
+        if resend_interval and self.version < MQTT5:
+            self.resend_interval = resend_interval
         self.decoder.limit = packet_limit
         if sent_aliases:
             self.sent_aliases = SentAliases(sent_aliases)
         self.last_heard = self.turn.now
-        self.send(encode.packet(Connack(reasons.SUCCESS, session_present, properties), self.version))
-        if self._patience:
-            self.nearer(self.last_heard + self._patience)
-        self.server_link.admitted()
+        self.send(encode.connack(reasons.SUCCESS, session_present, properties, self.version))
+        if self.phase == OPEN:  # and not ended because the client takes no packet of that size
+            self.nearer(self._role_deadline())
+            self._door.admitted()
 
     def begin(self) -> None:
         """
         After C{accept}: act on what came while we were opening.
         """
-        if self._held_link:
-            self._held_link = False
-            self.link.release()
+        self.release()
         self.proceed()
+
+    def hold(self) -> None:
+        """
+        Read no more for now. The clock of the keep-alive stands still meanwhile: nobody could hear the client.
+        """
+        if not self.held:
+            self.held = True
+            self.link.hold()
+
+    def release(self) -> None:
+        """
+        Read again.
+        """
+        if self.held and self.phase != CLOSED:
+            self.held = False
+            self.last_heard = self.turn.now
+            self.nearer(self._role_deadline())
+            self.link.release()
 
     # Open
 
@@ -167,6 +193,11 @@ class ServerSession(Conversation):
     def _settled(self, item: Outbound, reason: int, properties: Properties | None) -> None:
         self.sink.settled(self, item, reason)
 
+    def _too_large(self, item: Outbound) -> None:
+        assert self.outgoing is not None
+        self.outgoing.finish(item)
+        self.sink.settled(self, item, reasons.PACKET_TOO_LARGE)
+
     def _lapsed(self, item: Outbound) -> None:
         self.sink.expired(self, item)
 
@@ -189,42 +220,47 @@ class ServerSession(Conversation):
 
     def suback(self, packet_id: int, granted: list[int], ticket: Ticket) -> None:
         """
-        Answer a SUBSCRIBE, with a code per filter; 0x97 for what was granted if the ticket fails.
+        Answer a SUBSCRIBE, with a code per filter. If the ticket fails, 5.0 is told 0x97 for what was granted, 3.1.1
+        its one way of saying no. 3.1 has none: there a refusal looks like QoS 0, and a failed ticket ends the
+        conversation.
         """
-        if self.version < MQTT5:  # 3.1.1 knows one way of saying no; 3.1 none, and this is the nearest
-            granted = [code if code < reasons.FAILURE else reasons.UNSPECIFIED_ERROR for code in granted]
-            refused = [reasons.UNSPECIFIED_ERROR for _ in granted]
-        else:
-            refused = [code if code >= reasons.FAILURE else reasons.QUOTA_EXCEEDED for code in granted]
-        version = MQTT311 if self.version < MQTT5 else MQTT5
+        version = self.version
+        no = reasons.GRANTED_QOS_0 if version == MQTT31 else reasons.UNSPECIFIED_ERROR
+        codes = [code if reasons.legal(SUBACK, code, version) else no for code in granted]
+        failed: list[int] | None = None
+        if version == MQTT5:
+            failed = [code if code >= reasons.FAILURE else reasons.QUOTA_EXCEEDED for code in codes]
+        elif version == MQTT311:
+            failed = [no for _ in codes]
         self._answer(
             ticket,
             packet_id,
-            encode.packet(Suback(packet_id, granted), version),
-            encode.packet(Suback(packet_id, refused), version),
+            encode.suback(packet_id, codes, None, version),
+            encode.suback(packet_id, failed, None, version) if failed is not None else None,
         )
 
     def unsuback(self, packet_id: int, codes: list[int], ticket: Ticket) -> None:
         """
-        Answer an UNSUBSCRIBE, with a code per filter on 5.0; 0x80 for all if the ticket fails.
+        Answer an UNSUBSCRIBE, with a code per filter on 5.0; 0x80 for all if the ticket fails. 3.x cannot say no, so
+        there a failed ticket ends the conversation.
         """
         if self.version < MQTT5:
-            self._answer(ticket, packet_id, encode.packet(Unsuback(packet_id, []), self.version), None)
+            self._answer(ticket, packet_id, encode.unsuback(packet_id, [], None, self.version), None)
             return
-        refused = [reasons.UNSPECIFIED_ERROR for _ in codes]
+        failed = [reasons.UNSPECIFIED_ERROR for _ in codes]
         self._answer(
             ticket,
             packet_id,
-            encode.packet(Unsuback(packet_id, codes), self.version),
-            encode.packet(Unsuback(packet_id, refused), self.version),
+            encode.unsuback(packet_id, codes, None, MQTT5),
+            encode.unsuback(packet_id, failed, None, MQTT5),
         )
 
     def _answer(self, ticket: Ticket, packet_id: int, frame: bytes, refusal: bytes | None) -> None:
         gate = self._answers
+        if ticket.done and not ticket.failed and (gate is None or gate.empty):
+            self.send(frame)
+            return
         if gate is None:
-            if ticket.done and not ticket.failed:
-                self.send(frame)
-                return
             gate = self._answers = Gate(self._out_answer)
         gate.admit(ticket, packet_id, frame, refusal)
 
@@ -253,17 +289,26 @@ class ServerSession(Conversation):
             raise self.unexpected(packet)
         handler(self, packet)
 
-    # Delivery at QoS 0
+    # Delivery
 
-    def room(self, size: int) -> bool:
+    @property
+    def ready(self) -> bool:
         """
-        Whether a packet of this size may be added to the output: the peer takes it, and it reads.
+        A QoS 1 or 2 message would be sent at once.
         """
-        return size <= self.send_limit and (self.out_size == 0 or self.out_size + size <= self.write_limit)
+        outgoing = self.outgoing
+        return (
+            not self.paused
+            and self.out_size < self.write_limit
+            and outgoing is not None
+            and outgoing.idle
+            and outgoing.flying < outgoing.window
+        )
 
     def deliver(self, frame: bytes) -> bool:
         """
-        A whole QoS 0 PUBLISH, shared by all who get the same bytes; False when there is no room, and it is dropped.
+        A whole QoS 0 PUBLISH, shared by all who get the same bytes; False when it is dropped, because the client takes
+        no packet of that size or does not read what is there.
         """
         size = len(frame)
         total = self.out_size + size
@@ -281,22 +326,25 @@ class ServerSession(Conversation):
         A QoS 0 PUBLISH made for this client: retain flag, subscription identifiers, alias; False when it is dropped.
         """
         first = 0x31 if retain else 0x30
-        if self.sent_aliases is not None:
-            if not self.room(message.size):
-                return False
-            head, tail = self._aliased(first, message, identifiers)
-        else:
+        aliases = self.sent_aliases
+        if aliases is None:
             tail = message.tail(self.version, identifiers, self.turn.wall)
-            head = message.head(first, tail)
-        return self.deliver(head + tail)
+            return self.deliver(message.head(first, tail) + tail)
+        head, tail = self._aliased(first, message, identifiers)
+        if not self.deliver(head + tail):
+            return False
+        aliases.bind(message.topic)
+        return True
 
     # Time
 
     def _role_deadline(self) -> float:
-        return self.last_heard + self._patience if self._patience and not self._held_link else NEVER
+        if self.phase == OPEN and (self.held or not self._patience):
+            return NEVER
+        return self.last_heard + self._patience
 
     def _role_tick(self, now: float) -> None:
-        if not self._patience or self.last_heard + self._patience > now:
+        if self._role_deadline() > now:
             return
         if self.phase == OPEN:
             self.end(
@@ -310,38 +358,35 @@ class ServerSession(Conversation):
 
     def fail(self, error: ProtocolError) -> None:
         if self.phase == NEW and isinstance(error, UnsupportedVersion):
-            # In the oldest words for the old; a client of a later version reads those of 5.0 [MQTT5-3.1.2-2].
-            if error.level > MQTT5:
-                self.send(encode.packet(Connack(error.reason), MQTT5))
-            else:
-                self.send(encode.packet(Connack(reasons.return_code(error.reason)), MQTT311))
+            # The refusal is in the oldest words for the old; a client of a later version reads those of 5.0
+            # [MQTT5-3.1.2-2] [MQTT311-3.1.2-2].
+            self.version = MQTT5 if error.level >= MQTT5 else MQTT311
         super().fail(error)
 
     def _farewell(self, reason: int, message: str) -> bytes:
-        if self.phase == NEW:
-            # A CONNECT that could be read far enough to see that it is of 5.0 is told why it is refused.
-            if self.decoder.version == MQTT5 and reason in _CONNACK_REASONS:
-                return encode.packet(Connack(reason), MQTT5)
-            return b""
-        if self.phase == OPENING:
-            if self.version == MQTT5:
-                return encode.packet(Connack(reason if reason in _CONNACK_REASONS else _CONNACK_REST), MQTT5)
+        if self.phase != OPEN:
+            # Of a CONNECT that could not be read this is all we know: the version that it names, if it got that far.
+            version = self.version or self.decoder.version
+            if version == MQTT5:
+                if not reasons.legal(CONNACK, reason):
+                    reason = reasons.SERVER_UNAVAILABLE
+                return encode.connack(reason, False, None, MQTT5)
             code = reasons.return_code(reason)
-            return encode.packet(Connack(code), self.version) if code > 0 else b""
+            return encode.connack(code, False, None, version) if version and code > 0 else b""
         if self.version < MQTT5:
             return b""
-        said = Properties(reason_string=message) if message and self.problem_information else None
-        frame = encode.packet(Disconnect(reason, said), MQTT5)
-        if len(frame) > self.send_limit:  # [MQTT5-3.14.2-3]
-            frame = encode.packet(Disconnect(reason), MQTT5)
+        if not reasons.legal(DISCONNECT, reason):
+            reason = reasons.UNSPECIFIED_ERROR
+        frame = encode.disconnect(reason, None, MQTT5)
+        if message and self.problem_information:
+            told = encode.disconnect(reason, Properties(reason_string=message[:_LONGEST_WORDS]), MQTT5)
+            if len(told) <= self.send_limit:  # [MQTT5-3.14.2-3]
+                frame = told
         return frame
 
 
-#: What CONNACK may say [MQTT5-3.2.2-8], and what it says for anything else.
-_CONNACK_REASONS: Final = frozenset(
-    (0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95, 0x97, 0x99, 0x9A, 0x9B, 0x9C)
-) | frozenset((0x9D, 0x9F))
-_CONNACK_REST: Final = reasons.SERVER_UNAVAILABLE
+#: So much of our reasons is told to a client, characters.
+_LONGEST_WORDS: Final = 256
 
 _Handler = Callable[[ServerSession, Packet], None]
 

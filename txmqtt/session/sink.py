@@ -1,8 +1,8 @@
 """
 The verbs that a conversation says to whoever owns it.
 
-A C{Sink} owns what is said (the broker, or the client's protocol), a C{Link} owns the wire. Both are shapes: whoever has
-these methods will do.
+A C{Sink} owns what is said (the broker, or the client's protocol), a C{Link} owns the wire. Both are shapes: whoever
+has these methods will do.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from txmqtt.session.outgoing import Outbound
 from txmqtt.session.tickets import Ticket
 
 if TYPE_CHECKING:
-    from txmqtt.session.client import ClientSession, Request
+    from txmqtt.session.client import ClientSession
     from txmqtt.session.server import ServerSession
+    from txmqtt.session.verbs import Request, Verbs
 
 
 class Link(Protocol):
@@ -101,7 +102,8 @@ class ServerSink(Protocol):
 
     def settled(self, session: ServerSession, item: Outbound, reason: int) -> None:
         """
-        The subscriber is done with a message that is kept elsewhere.
+        The subscriber is done with a message that is kept elsewhere; or it takes no packet so large as any message
+        (0x95).
         """
 
     def expired(self, session: ServerSession, item: Outbound) -> None:
@@ -125,7 +127,7 @@ class ClientSink(Protocol):
     What a client's conversation tells its owner.
     """
 
-    def connected(self, session: ClientSession, packet: Connack) -> None:
+    def accepted(self, session: ClientSession, packet: Connack) -> None:
         """
         The server accepted us.
         """
@@ -140,26 +142,26 @@ class ClientSink(Protocol):
         A new message. The ticket says when, and with which reason, it is acknowledged.
         """
 
-    def settled(self, session: ClientSession, item: Outbound, reason: int, properties: Properties | None) -> None:
+    def settled(self, session: Verbs, item: Outbound, reason: int, properties: Properties | None) -> None:
         """
         A publish has been acknowledged to its end.
         """
 
     def answered(
-        self, session: ClientSession, request: Request, reasons: list[int], properties: Properties | None
+        self, session: Verbs, request: Request, reasons: list[int], properties: Properties | None
     ) -> None:
         """
         A SUBSCRIBE or UNSUBSCRIBE has been answered.
         """
 
-    def ponged(self, session: ClientSession) -> None:
+    def lapsed(self, session: Verbs, item: Outbound, why: str) -> None:
         """
-        A PINGRESP came.
+        A message that was to be sent is not: it expired in the queue, or is too large for this connection.
         """
 
-    def drained(self, session: ClientSession) -> None:
+    def ponged(self, session: Verbs, ref: int) -> None:
         """
-        There is room again: the transport took what it was given.
+        The PINGRESP came that C{ref} has been waiting for.
         """
 
     def left(self, session: ClientSession, goodbye: Disconnect | None) -> None:

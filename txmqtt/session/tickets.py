@@ -128,8 +128,12 @@ class Gate(Waiter):
         self._out = out
         self._held: deque[Held] = deque()
 
-    def __len__(self) -> int:
-        return len(self._held)
+    @property
+    def empty(self) -> bool:
+        """
+        Nothing waits here.
+        """
+        return not self._held
 
     def holds(self, packet_id: int) -> bool:
         """
@@ -137,9 +141,7 @@ class Gate(Waiter):
         """
         return any(held.packet_id == packet_id for held in self._held)
 
-    def admit(
-        self, ticket: Ticket, packet_id: int, frame: bytes | None = None, refusal: bytes | None = None
-    ) -> None:
+    def admit(self, ticket: Ticket, packet_id: int, frame: bytes | None = None, refusal: bytes | None = None) -> None:
         """
         Let the frame out when the ticket is done and all before it are out.
         """

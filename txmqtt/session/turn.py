@@ -17,6 +17,7 @@ class Turn:
     @ivar now: seconds of a clock that never jumps: for the deadlines of connections.
     @ivar skew: what to add to C{now} for wall time: for all that is stored or told to others.
     @ivar bytes_received: in all since the start; likewise C{bytes_sent}, C{packets_received}, C{packets_sent}.
+    @ivar publishes_sent: messages sent at QoS 1 and 2, repeats not counted.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,7 @@ class Turn:
         self.bytes_sent = 0
         self.packets_received = 0
         self.packets_sent = 0
+        self.publishes_sent = 0
         self.touched: list[Voice] = []
 
     @property

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from txmqtt.codec import encode, reasons
-from txmqtt.codec.constants import MAX_PACKET
+from txmqtt.codec.constants import MAX_PACKET, MQTT5
 from txmqtt.session.sink import Link
 from txmqtt.session.turn import Turn
 
@@ -59,23 +59,38 @@ class Voice:
 
     def send(self, frame: bytes) -> None:
         """
-        Append a frame that is no PUBLISH: it is never dropped, but a peer that lets too many pile up is let go.
+        Append a frame that is no PUBLISH: it is never dropped, but a peer that lets too many pile up is let go, and so
+        is one that takes no packet of this size [MQTT5-3.1.2-24] [MQTT5-3.2.2-15].
         """
         if self.phase == CLOSED:
+            return
+        size = len(frame)
+        if size > self.send_limit:
+            self.end(reasons.PACKET_TOO_LARGE, f"an answer of {size} bytes; the peer takes {self.send_limit} at most")
             return
         if not self.touched:
             self.touched = True
             self.turn.touched.append(self)
         self.turn.packets_sent += 1
         self.out.append(frame)
-        self.out_size += len(frame)
+        self.out_size += size
         if self.paused:
             self.out_size += _FRAME_COST
             if self.out_size > 2 * self.write_limit:
                 self.end(reasons.QUOTA_EXCEEDED, f"the peer does not read: {self.out_size} bytes wait for it", True)
 
     def _send_ack(self, kind: int, packet_id: int, reason: int) -> None:
-        self.send(encode.ack(kind, packet_id, reason, None, self.version))
+        self.send(self._ack_frame(kind, packet_id, reason))
+
+    def _ack_frame(self, kind: int, packet_id: int, reason: int) -> bytes:
+        """
+        PUBACK, PUBREC, PUBREL or PUBCOMP, with the reason as far as this version and packet can say it.
+        """
+        if self.version < MQTT5:
+            reason = reasons.SUCCESS
+        elif not reasons.legal(kind, reason):
+            reason = reasons.UNSPECIFIED_ERROR if reason >= reasons.FAILURE else reasons.SUCCESS
+        return encode.ack(kind, packet_id, reason, None, self.version)
 
     def flush(self) -> None:
         """
@@ -111,7 +126,8 @@ class Voice:
         self.paused = False
         if self.out:
             self.flush()
-        self._flushed()
+        else:
+            self._flushed()
 
     def nearer(self, deadline: float) -> None:
         """
@@ -134,7 +150,8 @@ class Voice:
             return
         frame = b"" if abort else self._farewell(reason, message)
         if frame and len(frame) <= self.send_limit:
-            self.send(frame)
+            self.out.append(frame)  # written by the link, which is told to close
+            self.turn.packets_sent += 1
         self._over()
         self.link.close(reason, message, abort)
 

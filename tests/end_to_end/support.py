@@ -1,0 +1,185 @@
+"""
+Brokers as processes of their own: started in a fresh folder, on free ports, stopped when the test or the run is over.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TypeVar
+from unittest import SkipTest
+
+import txmqtt
+
+T = TypeVar("T")
+
+#: Longer than anything takes on a busy machine. Nothing waits that long when all is well.
+PATIENCE = 15.0
+
+#: C{twistd} of the environment that runs the tests, whatever its scripts are called.
+TWISTD = [sys.executable, "-c", "import sys; sys.argv[0] = 'twistd'; from twisted.scripts.twistd import run; run()"]
+
+#: Where the package under test lives, and its plugin: the checkout, or where it is installed.
+HOME = str(Path(txmqtt.__file__ or "").resolve().parent.parent)
+
+
+def environment() -> dict[str, str]:
+    """
+    For a process that must find the package under test, from whatever folder it runs in.
+    """
+    return {**os.environ, "PYTHONPATH": HOME, "PYTHONUNBUFFERED": "1"}
+
+
+def need_program(name: str, package: str) -> str:
+    """
+    Where a program is; skips the test when it is not here, and says which Debian package has it.
+    """
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")  # not on everybody's path
+    if found is None:
+        raise SkipTest(f"{name} is missing; Debian has it in the package {package}")
+    return found
+
+
+def need_module(name: str, distribution: str) -> None:
+    """
+    Skips the test when a library is not here, and says what pip calls it.
+    """
+    if find_spec(name) is None:
+        raise SkipTest(f"{name} is missing; pip install {distribution}")
+
+
+def free_port() -> int:
+    """
+    A port that nobody listens on just now.
+    """
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def until(happens: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
+    """
+    Wait for something that is true; fail when it does not come.
+    """
+    end = time.monotonic() + patience
+    while True:
+        if found := happens():
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {patience:g} s in vain for {what}")
+        time.sleep(0.01)
+
+
+class Running:
+    """
+    A process that we started, with what it says in a file.
+
+    @ivar folder: where it runs; gone when it is stopped.
+    @ivar log: all that it has said.
+    """
+
+    def __init__(self, command: list[str], folder: Path | None = None) -> None:
+        self.folder = folder or Path(mkdtemp(prefix="txmqtt-"))
+        self._said = self.folder / "said.log"
+        with self._said.open("wb") as said:
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=environment(), stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
+
+    @property
+    def log(self) -> str:
+        return self._said.read_text(errors="replace")
+
+    def says(self, pattern: str) -> re.Match[str]:
+        """
+        Wait until it has said something like this.
+        """
+
+        def said() -> re.Match[str] | None:
+            found = re.search(pattern, self.log)
+            if found is None and self.process.poll() is not None:
+                raise AssertionError(f"ended with status {self.process.returncode} before {pattern!r}:\n{self.log}")
+            return found
+
+        return until(said, f"{pattern!r} in the log")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """
+        End it, and remove its folder.
+
+        @return: its exit status.
+        """
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return status
+
+
+class OurBroker(Running):
+    """
+    C{twistd -n mqtt-broker} on a free port of this machine.
+    """
+
+    def __init__(self, *options: str) -> None:
+        listen = ["--listen", "tcp:0:interface=127.0.0.1"]
+        super().__init__([*TWISTD, "-n", "mqtt-broker", *listen, *options])
+        self.port = int(self.says(r"listening on 127\.0\.0\.1:(\d+)")[1])
+
+
+class Mosquitto(Running):
+    """
+    Mosquitto on a free port of this machine, open to everybody.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        program = need_program("mosquitto", "mosquitto")
+        folder = Path(mkdtemp(prefix="txmqtt-"))
+        self.port = free_port()
+        configuration = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", *lines]
+        (folder / "mosquitto.conf").write_text("\n".join(configuration) + "\n")
+        super().__init__([program, "-c", str(folder / "mosquitto.conf")], folder)
+        until(self._listens, f"mosquitto to listen:\n{self.log}")
+
+    def _listens(self) -> bool:
+        with socket.socket() as door:
+            return door.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@cache
+def our_broker() -> OurBroker:
+    """
+    One broker for all tests that need nothing special of it.
+    """
+    broker = OurBroker()
+    atexit.register(broker.stop)
+    return broker
+
+
+@cache
+def mosquitto() -> Mosquitto:
+    """
+    One mosquitto for all tests that need nothing special of it.
+    """
+    broker = Mosquitto()
+    atexit.register(broker.stop)
+    return broker

@@ -1,0 +1,3 @@
+"""
+Floor 3: protocols over transports in memory.
+"""

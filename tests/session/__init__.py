@@ -1,0 +1,3 @@
+"""
+Floor 1: conversations held with peers that are lists of packets.
+"""

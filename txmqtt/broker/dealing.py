@@ -1,0 +1,204 @@
+"""
+Dealing out what waits: to each session as far as its credit goes, to the members of a group in turn.
+
+Nothing is delivered from within a delivery: a delivery that makes room for the next (the receiver takes no packet so
+large, or may not have it) must not pile one call upon the other. C{_later} keeps who is to be looked at again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from txmqtt.broker.piles import Holding, Pile
+from txmqtt.broker.routes import Delivery
+from txmqtt.broker.shapes import Hall, Lease
+from txmqtt.broker.shared import Group
+from txmqtt.broker.stats import Stats
+from txmqtt.codec import reasons
+from txmqtt.session.message import Message
+from txmqtt.session.outgoing import Outbound
+from txmqtt.session.turn import Turn
+
+
+class Dealing:
+    """
+    The piles of groups, and whoever takes from a pile.
+    """
+
+    def __init__(self, stats: Stats, turn: Turn) -> None:
+        self._stats = stats
+        self._turn = turn
+        self._hall: Hall | None = None
+        self._piles: dict[Group, Pile] = {}
+        self._delivering = False
+        self._catching_up = False
+        self._later: deque[Holding | Group] = deque()
+
+    def attach(self, hall: Hall) -> None:
+        """
+        Who is told of what is dropped and discarded.
+        """
+        self._hall = hall
+
+    def want(self, lease: Lease, more: int) -> None:
+        """
+        See C{Backend.want}.
+        """
+        assert isinstance(lease, Holding)
+        if lease.owner is None:
+            return
+        lease.credit += more
+        lease.stalled = False
+        if self._delivering:
+            self._later.append(lease)
+        else:
+            self._attend(lease)
+
+    def _attend(self, held: Holding) -> None:
+        """
+        Deliver what a session can take: its own first, then its groups' in turn.
+        """
+        self._serve(held)
+        groups = held.groups
+        if groups is None or not self._piles:
+            return
+        if len(groups) < len(self._piles):
+            waiting = [group for group in groups if group in self._piles]
+        else:
+            waiting = [group for group in self._piles if group in groups]
+        for group in waiting:
+            if not held.ready:
+                return
+            self._share_out(group)
+
+    def _serve(self, held: Holding) -> None:
+        """
+        Deliver what waits for a session, as far as its credit goes.
+        """
+        pile = held.pile
+        if pile is None or not pile.waiting or not held.ready:
+            return
+        if self._delivering:
+            self._later.append(held)
+            return
+        self._delivering = True
+        try:
+            while pile.waiting and held.ready:
+                item = pile.take()
+                if item.message.expired(self._turn.wall):
+                    self._gone(item, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
+                elif not self._hand(held, item):
+                    pile.give_back(item)
+        finally:
+            self._delivering = False
+        if self._later:
+            self._catch_up()
+
+    def _hand(self, held: Holding, item: Outbound) -> bool:
+        """
+        Deliver one item; False when its owner will not have it now.
+        """
+        owner = held.owner
+        assert owner is not None
+        held.credit -= 1
+        held.given[item.ref] = item
+        if owner.deliver(item):
+            return True
+        held.credit += 1
+        held.stalled = True
+        held.given.pop(item.ref, None)
+        return False
+
+    def _share_out(self, group: Group) -> None:
+        """
+        Deliver what waits for a group to the members that have room, in turn; drop it when nobody ever will.
+        """
+        pile = self._piles.get(group)
+        if pile is None:
+            return
+        if self._delivering:
+            self._later.append(group)
+            return
+        self._delivering = True
+        try:
+            while pile.waiting:
+                item = pile.take()
+                message = item.message
+                if message.expired(self._turn.wall):
+                    self._gone(item, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
+                    continue
+                found = self._taker(group, message)
+                if found is not None:
+                    if not self._give_share(group, item, found):
+                        pile.give_back(item)
+                elif not (group.attended or group.durable):
+                    self._gone(item, reasons.UNSPECIFIED_ERROR)
+                elif not group.welcome(message):
+                    self._gone(item, reasons.NOT_AUTHORIZED)
+                else:
+                    pile.give_back(item)
+                    break
+        finally:
+            self._delivering = False
+        if not pile.waiting:
+            self._piles.pop(group, None)
+        if self._later:
+            self._catch_up()
+
+    def _taker(self, group: Group, message: Message) -> Delivery | None:
+        for delivery in group.rotation():
+            held = delivery.member.lease
+            assert isinstance(held, Holding)
+            if held.ready and delivery.member.may_receive(message.topic):
+                return delivery
+        return None
+
+    def _give_share(self, group: Group, item: Outbound, delivery: Delivery) -> bool:
+        held = delivery.member.lease
+        assert isinstance(held, Holding)
+        if held.shares is None:
+            held.shares = {}
+        held.shares[item.ref] = group
+        if held.groups is not None and group in held.groups:
+            del held.groups[group]
+            held.groups[group] = None
+        if self._hand(held, delivery.copy(item.message, item.ref)):
+            return True
+        if held.shares is not None:
+            held.shares.pop(item.ref, None)
+        return False
+
+    def _catch_up(self) -> None:
+        """
+        Look at those for whom a delivery made room for another.
+        """
+        if self._catching_up:
+            return
+        self._catching_up = True
+        try:
+            later = self._later
+            while later:
+                who = later.popleft()
+                if isinstance(who, Holding):
+                    self._attend(who)
+                else:
+                    self._share_out(who)
+        finally:
+            self._catching_up = False
+
+    # What is counted
+
+    def _gone(self, item: Outbound, reason: int) -> None:
+        """
+        An item that was counted as queued is dropped.
+        """
+        self._count(item.message, -1)
+        self._lost(item.message, reason)
+
+    def _lost(self, message: Message, reason: int) -> None:
+        if self._hall is not None:
+            self._hall.dropped(message, reason)
+
+    def _count(self, message: Message, sign: int) -> None:
+        self._stats.queued += sign
+        self._stats.queued_bytes += sign * message.size

@@ -1,0 +1,143 @@
+"""
+Leaving: what becomes of a session, and of its will, when its connection ends, when its time is over, and at the end.
+
+A will is due at the earlier of its delay and the end of its session, and is published once: whoever publishes it takes
+it out of the session first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txmqtt.broker.registry import Member
+from txmqtt.codec import reasons
+from txmqtt.codec.packets import Disconnect
+from txmqtt.session.server import ServerSession
+
+if TYPE_CHECKING:
+    from txmqtt.broker.core import Broker
+
+#: A session expiry interval that never ends [MQTT5-3.1.2.11.2].
+FOR_EVER = 0xFFFFFFFF
+
+
+class Farewells:
+    """
+    The part of the broker that lets go.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def leave(self, member: Member, session: ServerSession, goodbye: Disconnect | None) -> None:
+        """
+        The connection of a session has ended.
+        """
+        broker = self._broker
+        broker.stats.connections -= 1
+        member.session = None
+        member.credited = member.stalled = False
+        if goodbye is not None:
+            if goodbye.reason == reasons.SUCCESS:
+                member.will = None  # [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
+            if goodbye.properties is not None and goodbye.properties.session_expiry_interval is not None:
+                member.expiry = broker.capped(goodbye.properties.session_expiry_interval)
+        replaced, discarded = member.replaced, member.discarded
+        member.replaced = member.discarded = False
+        ends = discarded or not member.durable or not member.expiry
+        self._what_waits(member, session, ends)
+        self._will(member, ends, replaced)
+        if ends:
+            self._end(member)
+            broker.backend.close(member.lease, 0)
+        else:
+            broker.backend.close(member.lease, member.expiry)
+            if not replaced and member.expiry != FOR_EVER:
+                member.ending = broker.calendar.add(broker.turn.wall + member.expiry, member, True)
+
+    def _what_waits(self, member: Member, session: ServerSession, ends: bool) -> None:
+        """
+        What was on its way and nobody else keeps.
+        """
+        retrievals, member.retrievals = member.retrievals, None
+        if retrievals is not None and not ends:
+            for retrieval in retrievals.values():
+                retrieval.leave()
+        waiting = session.outgoing.waiting if session.outgoing is not None else None
+        if waiting is not None:
+            self._broker.stats.dropped_ended += sum(not item.ref for item in waiting)
+
+    def _will(self, member: Member, ends: bool, replaced: bool) -> None:
+        broker = self._broker
+        delay = 0
+        if member.will is not None and member.will.properties is not None:
+            delay = member.will.properties.will_delay_interval or 0
+        if ends or not delay:
+            self._publish_will(member)
+        elif replaced:
+            member.will = None  # the client is back before its time [MQTT5-3.1.3-9]
+        else:
+            # At the end of the delay or of the session, whichever comes first [MQTT5-3.1.2-8].
+            member.will_due = broker.calendar.add(broker.turn.wall + min(delay, member.expiry), member, False)
+
+    def _publish_will(self, member: Member) -> None:
+        will, member.will = member.will, None
+        if will is None:
+            return
+        broker = self._broker
+        if not member.may_publish(will.topic):  # it was asked at CONNECT too; the right may have gone since
+            broker.stats.refused_publishes += 1
+            return
+        broker.stats.wills_sent += 1
+        broker.publish(
+            will.topic, will.payload, will.qos, will.retain, will.properties, member.mount.name, member.client_id
+        )
+
+    def _end(self, member: Member) -> None:
+        """
+        The session is no more: nobody looks for it, nothing is for it.
+        """
+        broker = self._broker
+        broker.call_off(member)
+        broker.subscriptions.end(member)
+        broker.registry.remove(member)
+        broker.stats.sessions -= 1
+
+    def discarded(self, key: tuple[str, str]) -> None:
+        """
+        The backend no longer has a parked session.
+        """
+        member = self._broker.registry.find(key)
+        if member is not None and member.session is None:
+            self._publish_will(member)
+            self._end(member)
+
+    def sweep(self) -> None:
+        """
+        Do what is due by the wall clock: wills, and sessions that have expired.
+        """
+        broker = self._broker
+        for appointment in broker.calendar.due(broker.turn.wall):
+            member = appointment.member
+            if member.session is not None or broker.registry.find(member.key) is not member:
+                continue
+            self._publish_will(member)
+            if appointment.ending:
+                broker.stats.sessions_expired += 1
+                self._end(member)
+                broker.backend.discard(member.key)
+            else:
+                member.will_due = None
+
+    def shut(self, message: str) -> None:
+        """
+        Everybody goes: first all wills, while somebody is there to hear them, then the connections.
+        """
+        broker = self._broker
+        for arrival in list(broker.arrivals):
+            arrival.turn_away(reasons.SERVER_SHUTTING_DOWN, message)
+        for member in broker.registry.everybody():
+            self._publish_will(member)
+        for member in broker.registry.everybody():
+            if member.session is not None:
+                member.session.end(reasons.SERVER_SHUTTING_DOWN, message)

@@ -1,0 +1,283 @@
+"""
+Subscribing and unsubscribing: what is granted, from when on it counts, and what becomes of it if it can't be kept.
+
+A subscription counts from the moment it is asked for, and one that is given up no more from then on. If the backend
+then fails to record it, the books go back to what is on record, and the client is told.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from txmqtt.broker.filters import Grant
+from txmqtt.broker.registry import Member
+from txmqtt.broker.retrieval import Retrieval
+from txmqtt.broker.shared import Group
+from txmqtt.codec import reasons
+from txmqtt.codec.constants import SUBACK
+from txmqtt.codec.packets import Subscribe, Subscription, Unsubscribe
+from txmqtt.codec.topics import levels, split_share
+from txmqtt.session.server import ServerSession
+from txmqtt.session.tickets import DONE, Ticket, Waiter
+
+if TYPE_CHECKING:
+    from txmqtt.broker.core import Broker
+
+
+class Subscriptions:
+    """
+    The part of the broker that subscribes.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def subscribe(self, member: Member, session: ServerSession, packet: Subscribe) -> None:
+        """
+        Answer a SUBSCRIBE.
+        """
+        broker = self._broker
+        identifier = 0
+        if packet.properties is not None and packet.properties.subscription_identifiers:
+            identifier = packet.properties.subscription_identifiers[0]
+        codes: list[int] = []
+        grants: list[Grant] = []
+        steps = _Steps(self, member)
+        for asked in packet.subscriptions:
+            share, below = split_share(asked.filter)
+            code = self._judge(member, asked, below)
+            codes.append(code)
+            if code >= reasons.FAILURE:
+                continue
+            before = member.grants.get(asked.filter)
+            grant = self._make(member, asked, code, identifier, share, below)
+            grants.append(grant)
+            steps.took(asked.filter, before, grant)
+            if not share and (asked.retain_handling == 0 or (asked.retain_handling == 1 and before is None)):
+                steps.retrieve.append(grant)  # [MQTT5-3.3.1-9] [MQTT5-3.3.1-10]
+        ticket = DONE
+        if member.durable or any(grant.group is not None for grant in grants):
+            ticket = broker.backend.subscribe(member.lease, grants)
+            broker.give_credit(member, session)
+        session.suback(packet.packet_id, codes, ticket)
+        steps.watch(ticket)
+
+    def _judge(self, member: Member, asked: Subscription, below: bytes) -> int:
+        """
+        The QoS granted to a subscription, or from 0x80 up why there is none.
+        """
+        policy = self._broker.policy
+        if levels(below) > policy.max_topic_levels:
+            return reasons.TOPIC_FILTER_INVALID
+        if len(member.grants) >= policy.max_subscriptions and asked.filter not in member.grants:
+            return reasons.QUOTA_EXCEEDED
+        if member.permissions is None:
+            return asked.qos
+        code = member.permissions.granted(below.decode(), asked.qos)
+        if code < reasons.FAILURE:
+            return min(code, asked.qos)
+        return code if reasons.legal(SUBACK, code) else reasons.NOT_AUTHORIZED
+
+    def _make(
+        self, member: Member, asked: Subscription, qos: int, identifier: int, share: bytes, below: bytes
+    ) -> Grant:
+        group = Group(member.mount.name, share, below) if share else None
+        grant = Grant(member, asked, below, qos, identifier, group)
+        self._install(grant)
+        return grant
+
+    def unsubscribe(self, member: Member, session: ServerSession, packet: Unsubscribe) -> None:
+        """
+        Answer an UNSUBSCRIBE.
+        """
+        codes: list[int] = []
+        gone: list[Grant] = []
+        steps = _Steps(self, member)
+        for filter in packet.filters:
+            grant = member.grants.get(filter)
+            if grant is None:
+                codes.append(reasons.NO_SUBSCRIPTION_EXISTED)
+                continue
+            self._remove(grant)
+            gone.append(grant)
+            steps.took(filter, grant, None)
+            codes.append(reasons.SUCCESS)
+            if member.retrievals is not None:
+                member.retrievals.pop(filter, None)
+        ticket = DONE
+        if gone and (member.durable or any(grant.group is not None for grant in gone)):
+            ticket = self._broker.backend.unsubscribe(member.lease, gone)
+        session.unsuback(packet.packet_id, codes, ticket)
+        steps.watch(ticket)
+
+    def end(self, member: Member) -> None:
+        """
+        The session is over, and all that it subscribed to.
+        """
+        member.unsettled = None
+        for grant in list(member.grants.values()):
+            self._remove(grant)
+
+    # What is in force
+
+    def _install(self, grant: Grant) -> None:
+        """
+        From now on this is what the session has under this filter.
+        """
+        member, stats = grant.member, self._broker.stats
+        if grant.filter not in member.grants:
+            stats.subscriptions += 1
+            if grant.group is not None:
+                stats.shared_subscriptions += 1
+        member.grants[grant.filter] = grant
+        interest = member.mount.filters.add(grant.below)
+        if grant.group is None:
+            interest.grants[member] = grant
+        else:
+            grant.group = interest.sharing().setdefault(grant.group.name, grant.group)
+            grant.group.join(grant)
+        member.mount.routes.forget(grant.below)
+
+    def _remove(self, grant: Grant) -> None:
+        """
+        The session has nothing under this filter any more.
+        """
+        member, group, stats = grant.member, grant.group, self._broker.stats
+        filters = member.mount.filters
+        del member.grants[grant.filter]
+        stats.subscriptions -= 1
+        interest = filters.add(grant.below)
+        if group is None:
+            interest.grants.pop(member, None)
+        else:
+            stats.shared_subscriptions -= 1
+            group.leave(member)
+            if not len(group):
+                interest.sharing().pop(group.name, None)
+        if interest.empty:
+            filters.discard(grant.below)
+        member.mount.routes.forget(grant.below)
+
+    def put(self, member: Member, filter: bytes, grant: Grant | None) -> None:
+        """
+        Make the books say this of one filter, whatever they said.
+        """
+        current = member.grants.get(filter)
+        if grant is not None:
+            if grant is not current:
+                self._install(grant)
+        elif current is not None:
+            self._remove(current)
+
+    # Retained messages
+
+    def retrieve(self, member: Member, grants: list[Grant]) -> None:
+        """
+        New subscriptions are sent what has been retained, one after the other, as fast as the client reads.
+        """
+        broker = self._broker
+        for grant in grants:
+            if member.retrievals is None:
+                member.retrievals = OrderedDict()
+            member.retrievals.pop(grant.filter, None)
+            member.retrievals[grant.filter] = Retrieval(broker, member, grant)
+        self.go_on(member)
+
+    def go_on(self, member: Member) -> None:
+        """
+        Send more of what has been retained, if there is room.
+        """
+        while member.retrievals:
+            first = next(iter(member.retrievals.values()))
+            if not first.advance():
+                break
+            if member.retrievals is not None:
+                member.retrievals.pop(first.filter, None)
+        if not member.retrievals:
+            member.retrievals = None
+        if member.session is not None:
+            member.session.thirsty = member.stalled or member.retrievals is not None
+
+
+class Step:
+    """
+    What one SUBSCRIBE or UNSUBSCRIBE did to one filter.
+    """
+
+    def __init__(self, filter: bytes, after: Grant | None) -> None:
+        self.filter = filter
+        self.after = after
+
+
+class Unsettled:
+    """
+    What one session has asked for one filter and is not on record yet.
+
+    @ivar on_record: what is.
+    """
+
+    def __init__(self, on_record: Grant | None) -> None:
+        self.on_record = on_record
+        self.steps: list[Step] = []
+
+
+class _Steps(Waiter):
+    """
+    What one SUBSCRIBE or UNSUBSCRIBE did, until it is on record.
+
+    @ivar retrieve: for these subscriptions what has been retained is looked up then.
+    """
+
+    def __init__(self, subscriptions: Subscriptions, member: Member) -> None:
+        self._subscriptions = subscriptions
+        self._member = member
+        self._session = member.session
+        self._steps: list[tuple[Step, Grant | None]] = []
+        self.retrieve: list[Grant] = []
+
+    def took(self, filter: bytes, before: Grant | None, after: Grant | None) -> None:
+        """
+        This became of a filter.
+        """
+        self._steps.append((Step(filter, after), before))
+
+    def watch(self, ticket: Ticket) -> None:
+        """
+        The ticket decides.
+        """
+        member = self._member
+        if ticket.done and not ticket.failed and not member.unsettled:
+            if self.retrieve:
+                self._subscriptions.retrieve(member, self.retrieve)
+            return
+        if member.unsettled is None:
+            member.unsettled = {}
+        for step, before in self._steps:
+            member.unsettled.setdefault(step.filter, Unsettled(before)).steps.append(step)
+        if ticket.done:
+            self.settled(ticket)
+        else:
+            ticket.wait(self)
+
+    def settled(self, ticket: Ticket) -> None:
+        """
+        See C{Waiter}.
+        """
+        member = self._member
+        if member.unsettled is None:
+            return  # the session is over
+        for step, _ in self._steps:
+            unsettled = member.unsettled[step.filter]
+            unsettled.steps.remove(step)
+            if not ticket.failed:
+                unsettled.on_record = step.after
+            else:
+                last = unsettled.steps[-1].after if unsettled.steps else unsettled.on_record
+                self._subscriptions.put(member, step.filter, last)
+            if not unsettled.steps:
+                del member.unsettled[step.filter]
+        if not ticket.failed and member.session is not None and member.session is self._session:
+            wanted = [grant for grant in self.retrieve if member.grants.get(grant.filter) is grant]
+            if wanted:
+                self._subscriptions.retrieve(member, wanted)

@@ -1,0 +1,266 @@
+"""
+The life of a client's connection: CONNECT, ready, closed, and why; and when what it says is written.
+
+What is asked from within a read leaves at its end, anything else at the end of the turn of the reactor: publishing many
+messages in one turn makes one write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Self
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txmqtt.codec import reasons
+from txmqtt.codec.constants import MQTT5, MQTT31
+from txmqtt.codec.errors import ConnectionClosed, Refused
+from txmqtt.codec.packets import Connack, Disconnect
+from txmqtt.codec.properties import Properties
+from txmqtt.net.handlers import Callback, Handlers
+from txmqtt.net.protocol import MQTTProtocol
+from txmqtt.net.settings import Settings
+from txmqtt.session.client import ClientSession
+from txmqtt.session.turn import Turn
+from txmqtt.session.verbs import Verbs
+from txmqtt.session.voice import CLOSED, OPEN
+
+_log = Logger()
+
+
+class ClientConnection(MQTTProtocol):
+    """
+    One connection to a server.
+
+    @ivar client_id: who we are to the server; the name that it gave us, if we had none.
+    @ivar version: of MQTT: 5 for 5.0, 4 for 3.1.1, 3 for 3.1.
+    @ivar session_present: the server went on with a session that it had kept.
+    @ivar server_properties: what the server said of itself in its CONNACK, 5.0.
+    """
+
+    session: ClientSession
+
+    def __init__(
+        self,
+        settings: Settings,
+        client_id: str,
+        handlers: Handlers,
+        clock: IReactorTime,
+        seconds: Callable[[], float] = monotonic,
+    ) -> None:
+        super().__init__(Turn(), clock, seconds, settings.close_timeout)
+        self.client_id = client_id
+        self.version = settings.version
+        self.session_present = False
+        self.server_properties = Properties()
+        self._settings = settings
+        self._handlers = handlers
+        self._accepted = False
+        self._lost = False
+        self._refusal: tuple[str, int] | None = None
+        self._end: tuple[str, int, bool] | None = None  # words, reason, and whether it was the other side
+        self._ready: list[Deferred[Any]] = []
+        self._closed: list[Deferred[ConnectionClosed]] = []
+        self._flushing: IDelayedCall | None = None
+        self._inside = False
+        self.turn.now = seconds()
+        self.turn.skew = clock.seconds() - self.turn.now
+
+    def connectionMade(self) -> None:
+        """
+        Say CONNECT.
+        """
+        super().connectionMade()
+        settings = self._settings
+        packet = settings.connect_packet(self.client_id)
+        self.session.connect(packet, self._seconds(), settings.maximum_packet_size)
+        self.turn.flush()
+
+    @property
+    def on_message(self) -> Callback | None:
+        """
+        Gets the messages that no subscription's callback takes.
+        """
+        return self._handlers.otherwise
+
+    @on_message.setter
+    def on_message(self, callback: Callback | None) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError(f"on_message is {callback!r}; expected a callable or None")
+        self._handlers.otherwise = callback
+
+    @property
+    def callback_failures(self) -> int:
+        """
+        How many message callbacks have failed.
+        """
+        return self._handlers.failures
+
+    @property
+    def unclaimed(self) -> int:
+        """
+        How many messages found neither a callback nor C{on_message}.
+        """
+        return self._handlers.unclaimed
+
+    # Opening
+
+    def whenReady(self) -> Deferred[Self]:
+        """
+        Fires with this client when the server has accepted it.
+        """
+        if self.session.phase == OPEN:
+            return succeed(self)
+        if self._end is not None:
+            return fail(self._why_not_ready())
+        ready: Deferred[Any] = Deferred(self._ready.remove)
+        self._ready.append(ready)
+        return ready
+
+    def accepted(self, session: Verbs, packet: Connack) -> None:
+        """
+        See C{ClientSink}.
+        """
+        self._accepted = True
+        self.session_present = packet.session_present
+        if packet.properties is not None:
+            self.server_properties = packet.properties
+            self.client_id = packet.properties.assigned_client_identifier or self.client_id
+        if not packet.session_present and self.version != MQTT31:  # 3.1 cannot say
+            self._handlers.clear()  # the server has no subscriptions of ours
+        ready, self._ready = self._ready, []
+        for waiter in ready:
+            waiter.callback(self)
+
+    def refused(self, session: Verbs, packet: Connack) -> None:
+        """
+        See C{ClientSink}.
+        """
+        words = f"the server refused the connection: {reasons.name(packet.reason)}{told(packet.properties)}"
+        if packet.reason == reasons.UNSUPPORTED_PROTOCOL_VERSION:
+            words += f"; it does not take version {self.version}"
+            if self.version == MQTT5:
+                words += ", try 4, which is MQTT 3.1.1"
+        self._refusal = (words, packet.reason)
+
+    # One write for each turn
+
+    def _enter(self) -> None:
+        """
+        Something is asked: tell the time, and see to it that what it makes us say is written.
+        """
+        if not self._inside:
+            self.turn.now = self._seconds()
+            if self._flushing is None and self.session.phase != CLOSED:
+                self._flushing = self._clock.callLater(0, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        self.turn.now = self._seconds()
+        self.turn.flush()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        See C{MQTTProtocol}.
+        """
+        self._inside = True
+        try:
+            self.session.feed(data, self._seconds())
+        finally:
+            self._inside = False
+        self.turn.flush()
+
+    # The end
+
+    def whenClosed(self) -> Deferred[ConnectionClosed]:
+        """
+        Fires when the connection is gone, with the error that says who ended it and why. It never fails.
+        """
+        if self._lost:
+            return succeed(self._why())
+        closed: Deferred[ConnectionClosed] = Deferred(self._closed.remove)
+        self._closed.append(closed)
+        return closed
+
+    def left(self, session: Verbs, goodbye: Disconnect | None) -> None:
+        """
+        See C{ClientSink}: C{close} or C{connectionLost} says more.
+        """
+
+    def close(self, reason: int, message: str, abort: bool) -> None:
+        """
+        See C{Link}.
+        """
+        if self._end is not None:
+            return
+        goodbye = self.session.goodbye
+        if goodbye is not None:
+            words = f"the server closed the connection: {reasons.name(reason)}{told(goodbye.properties)}"
+            self._end = (words, reason, True)
+        elif self._refusal is not None:
+            self._end = (*self._refusal, True)
+        elif message:
+            self._end = (f"we closed the connection: {message} ({reasons.name(reason)})", reason, False)
+        else:
+            self._end = ("we disconnected", reason, False)
+        if message:
+            _log.info("{client!r}: {why}", client=self.client_id, why=self._end[0])
+        super().close(reason, message, abort)
+        self._over(written=not abort)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        See C{MQTTProtocol}.
+        """
+        super().connectionLost(reason)
+        self._lost = True
+        if self._end is None:
+            when = "" if self._accepted else " before the server answered"
+            words = f"the connection was lost{when}: {reason.getErrorMessage()}"
+            self._end = (words, reasons.UNSPECIFIED_ERROR, True)
+            self._over(written=False)
+        closed, self._closed = self._closed, []
+        for waiter in closed:
+            waiter.callback(self._why())
+
+    def _over(self, written: bool) -> None:
+        """
+        Nobody will be answered any more.
+
+        @param written: what we had to say is with the transport.
+        """
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        ready, self._ready = self._ready, []
+        self._abandon(written)
+        for waiter in ready:
+            waiter.errback(self._why_not_ready())
+
+    def _abandon(self, written: bool) -> None:
+        """
+        All that wait for an answer must be told.
+        """
+        raise NotImplementedError
+
+    def _why(self) -> ConnectionClosed:
+        words, reason, remote = self._end or ("not connected yet", reasons.UNSPECIFIED_ERROR, False)
+        return ConnectionClosed(words, reason, remote)
+
+    def _why_not_ready(self) -> Exception:
+        return Refused(*self._refusal) if self._refusal is not None else self._why()
+
+
+def told(properties: Properties | None) -> str:
+    """
+    What the server had to say about it.
+    """
+    if properties is None:
+        return ""
+    words = f", {properties.reason_string!r}" if properties.reason_string else ""
+    return words + (f", use {properties.server_reference!r}" if properties.server_reference else "")

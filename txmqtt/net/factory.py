@@ -1,0 +1,73 @@
+"""
+Makes a client for each connection, over any transport, and keeps the session between them.
+
+With C{clean_start=False} the books of what has not been acknowledged, the callbacks and the name outlive a connection:
+what was sent and not acknowledged is sent again on the next one, under its packet identifier, as MQTT has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Unpack
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+
+from txmqtt.net.client import MQTTClient
+from txmqtt.net.handlers import Handlers
+from txmqtt.net.settings import Options, Settings
+from txmqtt.session.incoming import Incoming
+from txmqtt.session.outgoing import Outgoing
+from txmqtt.session.voice import CLOSED
+
+_log = Logger()
+
+
+class MQTTClientFactory(Factory):
+    """
+    A client for each connection. C{ClientService} reconnects with it: give it C{lambda client: client.whenReady()} as
+    C{prepareConnection}, so that a refusal backs off like a lost connection.
+
+    @param reactor: for the alarms of the connections.
+    @param seconds: a clock that never jumps, seconds.
+    @ivar client: the latest client, None before the first connection.
+    """
+
+    noisy = False
+
+    def __init__(
+        self, reactor: IReactorTime, seconds: Callable[[], float] = monotonic, **options: Unpack[Options]
+    ) -> None:
+        self.settings = Settings(**options)
+        self.client: MQTTClient | None = None
+        self._clock = reactor
+        self._seconds = seconds
+        self._begin()
+
+    def _begin(self) -> None:
+        settings = self.settings
+        self._outgoing = Outgoing(settings.window, settings.max_queued_messages, settings.max_queued_bytes)
+        self._incoming = Incoming()
+        self._handlers = Handlers(settings.on_message)
+
+    def buildProtocol(self, addr: IAddress | None) -> MQTTClient | None:
+        """
+        See C{IProtocolFactory}. None, which closes the connection, while another one has the session.
+        """
+        settings = self.settings
+        client_id = settings.first_client_id()
+        last = self.client
+        if last is not None:
+            client_id = last.client_id
+            if settings.clean_start:
+                self._begin()
+            elif last.session.phase != CLOSED:
+                _log.warn("a second connection for the session of {client!r}: refused", client=client_id)
+                return None
+        self.client = MQTTClient(
+            settings, client_id, self._outgoing, self._incoming, self._handlers, self._clock, self._seconds
+        )
+        self.client.factory = self
+        return self.client

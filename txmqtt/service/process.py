@@ -1,0 +1,135 @@
+"""
+The broker as the whole of a process: how it ends, and what it asks of the system.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.usage import UsageError
+
+from txmqtt.service.broker import BrokerService
+from txmqtt.service.config import allow_open_files, make_private
+from txmqtt.service.listener import CannotListen
+
+_log = Logger()
+
+#: Files that a process opens besides its connections.
+_FILES = 100
+
+
+class BrokerProcess(MultiService):
+    """
+    The broker as the whole of a process: what keeps it from starting ends it with one line and status 1, SIGTERM ends
+    it with status 0.
+    """
+
+    def __init__(self, broker: BrokerService, reactor: Any, directory: Path | None = None) -> None:
+        """
+        @param directory: to be made when it is not there; nothing is kept in it yet.
+        """
+        MultiService.__init__(self)
+        self.broker = broker
+        self._reactor = reactor
+        self._directory = directory
+        MultiService.addService(self, broker)
+
+    def privilegedStartService(self) -> None:
+        """
+        See C{IService}.
+        """
+        try:
+            MultiService.privilegedStartService(self)
+        except CannotListen:
+            sys.excepthook = _one_line
+            raise
+
+    def startService(self) -> None:
+        """
+        See C{IService}: by now the process is who it will be.
+        """
+        try:
+            self._make_directory()
+            MultiService.startService(self)
+        except (CannotListen, UsageError):
+            sys.excepthook = _one_line
+            raise
+        self._allow_connections()
+        self.broker.whenReady().addErrback(self._too_late)
+        self._reactor.callWhenRunning(self._heed_sigterm)
+
+    def _make_directory(self) -> None:
+        directory = self._directory
+        if directory is None:
+            return
+        try:
+            make_private(directory)
+        except OSError as error:
+            raise UsageError(
+                f"--state-dir {str(directory)!r}: {error.strerror}; expected a directory to write to"
+            ) from error
+
+    def _allow_connections(self) -> None:
+        wanted = self.broker.policy.max_connections
+        allowed = allow_open_files(wanted + _FILES) - _FILES
+        if allowed < wanted:
+            _log.info(
+                "at most {allowed} connections are possible, not {wanted}: the system lets this process open no more "
+                "files (ulimit -Hn, systemd: LimitNOFILE)",
+                allowed=allowed,
+                wanted=wanted,
+            )
+
+    def _heed_sigterm(self) -> None:
+        """
+        Left to itself, twistd stops cleanly and then kills itself with the signal that it got: for those who look at
+        its exit status it has crashed.
+        """
+        signal.signal(signal.SIGTERM, self._sigterm)
+
+    def _sigterm(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self._stop)
+
+    def _stop(self) -> None:
+        with suppress(ReactorNotRunning):  # a second SIGTERM makes it no faster
+            self._reactor.stop()
+
+    def _too_late(self, failure: Failure) -> None:
+        """
+        A listener of the kind that takes its time could not be opened after all. twistd would end with status 0.
+        """
+        _say(failure.getErrorMessage())
+        atexit.register(_fail)
+        self._reactor.callWhenRunning(self._stop)
+
+
+def _say(message: str) -> None:
+    """
+    One line to the person at the terminal: C{sys.stderr} itself is the log by now.
+    """
+    if sys.__stderr__ is not None:
+        sys.__stderr__.write(f"mqtt-broker: {message}\n")
+        sys.__stderr__.flush()
+
+
+def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """
+    A C{sys.excepthook}: what went wrong is the user's to mend, and a traceback would not help.
+    """
+    _say(str(error))
+
+
+def _fail() -> None:
+    sys.stdout.flush()
+    os._exit(1)
