@@ -5,6 +5,7 @@ Our broker with gmqtt, in the versions of the protocol that it speaks.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -72,6 +73,7 @@ class Peer:
 class GmqttTests(SynchronousTestCase):
     def setUp(self) -> None:
         need_module("gmqtt", "gmqtt")
+        logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # it is loud about connections that we cut
 
     def converse(self, conversation: Callable[[str, int], Coroutine[Any, Any, None]]) -> None:
         """

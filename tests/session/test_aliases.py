@@ -14,7 +14,7 @@ class ReceivedAliasesTests(SynchronousTestCase):
 
     def test_stands_for_the_last_topic(self) -> None:
         """
-        An alias stands for the topic that last came with it [MQTT5-3.3.2-12].
+        An alias up to the maximum stands for the topic that last came with it [MQTT5-3.3.2-10] [MQTT5-3.3.2-12].
         """
         self.assertEqual(self.aliases.resolve(3, b"a"), b"a")
         self.assertEqual(self.aliases.resolve(3, b""), b"a")
@@ -33,7 +33,7 @@ class ReceivedAliasesTests(SynchronousTestCase):
 
     def test_none_allowed(self) -> None:
         """
-        Where no aliases were announced none is taken [MQTT5-3.2.2-18].
+        Where no aliases were announced none is taken.
         """
         with self.assertRaises(RemoteProtocolError) as raised:
             ReceivedAliases(0).resolve(1, b"a")
@@ -43,7 +43,8 @@ class ReceivedAliasesTests(SynchronousTestCase):
 class SentAliasesTests(SynchronousTestCase):
     def test_first_come(self) -> None:
         """
-        The first topics get the aliases, from 1 up to the peer's maximum [MQTT5-3.3.2-9]; later topics get none.
+        The first topics get the aliases, from 1 up to the peer's maximum [MQTT5-3.3.2-8] [MQTT5-3.3.2-9]
+        [MQTT5-3.3.2-11]; later topics get none.
         """
         aliases = SentAliases(2)
         for topic, vacant in ((b"a", 1), (b"b", 2), (b"c", 0)):

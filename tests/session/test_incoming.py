@@ -45,7 +45,8 @@ class IncomingTests(SynchronousTestCase):
 
     def test_failed(self) -> None:
         """
-        What could not be kept is not here: its repeat is a new message [MQTT5-4.3.3-9], and its PUBREL releases nothing.
+        What could not be kept is not here: its repeat is a new message [MQTT5-4.3.3-9], and its PUBREL releases
+        nothing.
         """
         for packet_id in (5, 6):
             ticket = Ticket()

@@ -15,8 +15,8 @@ class PacketIdsTests(SynchronousTestCase):
 
     def test_from_one_upwards(self) -> None:
         """
-        Identifiers count up from 1, never 0 [MQTT5-2.2.1-3] [MQTT311-2.3.1-1], and a freed one is not used again at
-        once: a late answer to it would be taken for an answer to its successor.
+        Identifiers count up from 1, never 0 [MQTT5-2.2.1-3] [MQTT5-2.2.1-4] [MQTT311-2.3.1-1], and a freed one is not
+        used again at once: a late answer to it would be taken for an answer to its successor.
         """
         self.assertEqual([self.ids.take(Pending()) for _ in range(3)], [1, 2, 3])
         self.ids.free(2)
@@ -24,7 +24,8 @@ class PacketIdsTests(SynchronousTestCase):
 
     def test_wrap(self) -> None:
         """
-        After 65,535 comes the lowest that is free, not one in use [MQTT5-2.2.1-3] [MQTT311-2.3.1-2].
+        After 65,535 comes the lowest that is free, not one in use [MQTT5-2.2.1-3] [MQTT5-2.2.1-4] [MQTT311-2.3.1-2]
+        [MQTT311-2.3.1-4].
         """
         for _ in range(65_535):
             self.ids.take(Pending())

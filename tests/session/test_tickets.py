@@ -94,7 +94,12 @@ class GateTests(SynchronousTestCase):
         An acknowledgement that makes another one possible does not overtake what stands before it.
         """
         first, second = Ticket(), Ticket()
-        gate = Gate(lambda held: (self.let_out(held), second.settle())[0])
+
+        def out(held: Held) -> None:
+            self.let_out(held)
+            second.settle()
+
+        gate = Gate(out)
         gate.admit(first, 1)
         gate.admit(second, 2)
         gate.admit(DONE, 3)

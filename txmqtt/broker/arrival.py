@@ -10,7 +10,7 @@ from txmqtt.broker.registry import Member, Mount
 from txmqtt.broker.routes import reserved
 from txmqtt.broker.shapes import Claim, Lease, Permissions
 from txmqtt.codec import reasons
-from txmqtt.codec.constants import MAX_PACKET_ID, MQTT5
+from txmqtt.codec.constants import MAX_PACKET_ID, MQTT5, MQTT31, MQTT311
 from txmqtt.codec.packets import Connect
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.topics import levels
@@ -55,7 +55,8 @@ class Arrival:
             session.end(reasons.SERVER_SHUTTING_DOWN, "the broker is shutting down")
             return
         if not packet.client_id:
-            if packet.version < MQTT5 and not packet.clean_start:  # [MQTT311-3.1.3-8]
+            # 3.1 knows no empty identifier at all; 3.1.1 only for a session that ends with its connection.
+            if packet.version == MQTT31 or (packet.version == MQTT311 and not packet.clean_start):  # [MQTT311-3.1.3-8]
                 session.end(reasons.CLIENT_IDENTIFIER_NOT_VALID, "an empty client identifier without clean session")
                 return
             self._assigned = True

@@ -209,6 +209,11 @@ class Backend(Protocol):
         Look up the retained messages that a filter matches; C{reader} hears of them, now or later.
         """
 
+    def sweep(self, wall: float) -> None:
+        """
+        Called now and then: let go of what has expired and nobody has asked for since.
+        """
+
 
 class Permissions(Protocol):
     """

@@ -73,7 +73,6 @@ class MQTTClient(ClientConnection):
         self._waiters: Waiters[Acknowledgement] = Waiters()
         self._asks: dict[int, _Ask] = {}
         self._unwritten: list[_Answer] = []  # of QoS 0, while the server does not read
-        self._wake = self._enter
         self.session = ClientSession(
             self.turn,
             self,
@@ -279,7 +278,7 @@ class MQTTClient(ClientConnection):
         """
         See C{ClientSink}.
         """
-        return self._handlers.deliver(packet, self._wake)
+        return self._handlers.deliver(packet)
 
     def settled(self, session: Verbs, item: Outbound, reason: int, properties: Properties | None) -> None:
         """

@@ -76,6 +76,7 @@ class ClientConnection(MQTTProtocol):
         Say CONNECT.
         """
         super().connectionMade()
+        self._handlers.wake = self._enter
         settings = self._settings
         packet = settings.connect_packet(self.client_id)
         self.session.connect(packet, self._seconds(), settings.maximum_packet_size)

@@ -52,10 +52,10 @@ class _Handling:
     What is still to be done with one message.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, handlers: Handlers) -> None:
         self.ticket = Ticket()
         self.left = 0
-        self._wake = wake
+        self._handlers = handlers
 
     def follow(self, result: Deferred[object]) -> None:
         self.left += 1
@@ -64,7 +64,7 @@ class _Handling:
     def _one_less(self, _: object) -> None:
         self.left -= 1
         if not self.left:
-            self._wake()
+            self._handlers.wake()
             self.ticket.settle()
 
 
@@ -73,12 +73,15 @@ class Handlers:
     The callbacks of one session.
 
     @ivar otherwise: gets what no filter matches.
+    @ivar wake: called just before something is settled later than it came: the connection that has the session now,
+        which need not be the one that the message came with, has something to say.
     @ivar failures: how many callbacks have failed.
     @ivar unclaimed: how many messages nobody took.
     """
 
     def __init__(self, otherwise: Callback | None = None) -> None:
         self.otherwise = otherwise
+        self.wake: Callable[[], object] = lambda: None
         self.failures = 0
         self.unclaimed = 0
         self._handlers: dict[bytes, Handler] = {}
@@ -166,11 +169,9 @@ class Handlers:
 
     # What they get
 
-    def deliver(self, packet: Publish, wake: Callable[[], None]) -> Ticket:
+    def deliver(self, packet: Publish) -> Ticket:
         """
         Call whom a message is for.
-
-        @param wake: called when it has been handled after all, later, just before the ticket is settled.
         """
         topic, callbacks = self._routes.get(packet.topic) or self._find(packet.topic)
         if not callbacks:
@@ -193,7 +194,7 @@ class Handlers:
             if isinstance(result, Deferred):
                 result.addErrback(self._failed, topic)
                 if handling is None:
-                    handling = _Handling(wake)
+                    handling = _Handling(self)
                     handling.left = 1  # until all have been called
                 handling.follow(result)
         if handling is None:

@@ -173,8 +173,8 @@ class MQTTProtocol(Protocol):
             return
         self.session.paused = False
         self.session.flush()
-        transport.loseConnection()
         self._abort = self._clock.callLater(self._close_timeout, self._give_up)
+        transport.loseConnection()  # last, because a transport may be gone before this returns
 
     def closing(self, reason: int, message: str) -> None:
         """

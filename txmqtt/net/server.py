@@ -23,6 +23,7 @@ from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
 from txmqtt.net.auth import IMQTTUser, credentials_of
 from txmqtt.net.protocol import MQTTProtocol
+from txmqtt.net.turns import TurnEnd
 from txmqtt.session.server import ServerSession
 from txmqtt.session.voice import CLOSED, NEW, OPENING
 
@@ -54,6 +55,7 @@ class MQTTServerProtocol(MQTTProtocol):
         policy = broker.policy
         super().__init__(broker.turn, factory.clock, factory.seconds, policy.close_timeout)
         self.factory = self._factory = factory
+        self._turn_end = factory.turn_end
         broker.turn.now = factory.seconds()
         self.session = ServerSession(
             broker.turn,
@@ -72,6 +74,13 @@ class MQTTServerProtocol(MQTTProtocol):
         super().connectionMade()
         self._factory.guests.add(self)
         self.session.nearer(self.session.deadline())
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Feed the conversation; whatever it stirred is written when the turn ends.
+        """
+        self.session.feed(data, self._seconds())
+        self._turn_end.read()
 
     @property
     def peer(self) -> str:
@@ -235,6 +244,7 @@ class BrokerFactory(Factory):
     @ivar portal: who may come in.
     @ivar clock: for the alarms of the connections.
     @ivar seconds: a clock that never jumps, seconds.
+    @ivar turn_end: says when what was stirred is written.
     @ivar guests: every connection that is not closed, those that have not said who they are included.
     """
 
@@ -247,6 +257,7 @@ class BrokerFactory(Factory):
         self.portal = portal
         self.clock = clock
         self.seconds = seconds
+        self.turn_end = TurnEnd(broker.turn, clock)
         self.guests: set[MQTTServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
 

@@ -32,7 +32,7 @@ from txmqtt.codec.topics import topic_error
 from txmqtt.net.auth import Realm
 from txmqtt.net.server import BrokerFactory
 from txmqtt.service.config import DEFAULT_LISTEN, listener
-from txmqtt.service.listener import CannotListen, Listener
+from txmqtt.service.listener import Listener
 from txmqtt.session.tickets import Caller
 from txmqtt.session.turn import Turn
 
@@ -103,7 +103,7 @@ class BrokerService(Service):
         self._next_backend_sweep = 0.0
         self._begun = False
         self._open = False
-        self._trouble: CannotListen | None = None
+        self._trouble: BaseException | None = None
         self._waiting: list[Deferred[list[IAddress]]] = []
 
     def _listener(self, place: str | IStreamServerEndpoint, portal: Portal | None) -> Listener:
@@ -155,7 +155,7 @@ class BrokerService(Service):
             return  # stopped before it was open
         assert isinstance(failure.value, FirstError)
         trouble = failure.value.subFailure.value
-        assert isinstance(trouble, CannotListen)
+        assert trouble is not None
         self._trouble = trouble
         self._begun = False
         _log.critical("{trouble}", trouble=str(trouble))

@@ -16,6 +16,9 @@ from txmqtt.codec import encode, fields, properties
 from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.properties import Properties
 
+#: Adding an interval to the time and taking the time off again may make it longer by less than this, seconds.
+_ROUNDING: Final = 0.001
+
 #: What a message costs beyond its topic and payload, bytes: for the limits of queues, which count memory.
 OVERHEAD: Final = 256
 
@@ -153,7 +156,7 @@ class Message:
 
         A message that has been sent once is sent again whatever its age, so the count stops at 1, not below.
         """
-        left = max(1, ceil(self.expires_at - wall))
+        left = max(1, ceil(self.expires_at - wall - _ROUNDING))
         if left == self._seconds_left:
             return False
         self._seconds_left = left

@@ -1,8 +1,8 @@
 """
 Packet identifiers: which are in use, and for what.
 
-An identifier is handed out only while nothing else uses it [MQTT5-2.2.1-3] [MQTT311-2.3.1-2]; with all 65,535 taken
-there is none to hand out, and what needs one waits.
+An identifier is handed out only while nothing else uses it [MQTT5-2.2.1-3] [MQTT5-2.2.1-4] [MQTT311-2.3.1-2]; with all
+65,535 taken there is none to hand out, and what needs one waits.
 """
 
 from __future__ import annotations

@@ -312,14 +312,27 @@ class ServerSession(Conversation):
         """
         size = len(frame)
         total = self.out_size + size
-        if size > self.send_limit or (total > self.write_limit and total != size):
-            return False
+        if total > self.write_limit or size > self.send_limit:
+            if not self._make_room(size):
+                return False
+            total = self.out_size + size
         if not self.touched:
             self.touched = True
             self.turn.touched.append(self)
         self.out.append(frame)
         self.out_size = total
         return True
+
+    def _make_room(self, size: int) -> bool:
+        """
+        Whether a packet can be taken that would overfill the output, once the transport has been given what is there.
+        One that is larger than the limit is taken when it is alone.
+        """
+        if size > self.send_limit:
+            return False
+        if self.out_size and not self.paused:
+            self.flush()
+        return not self.out_size or self.out_size + size <= self.write_limit
 
     def deliver_own(self, message: Message, retain: bool, identifiers: tuple[int, ...]) -> bool:
         """

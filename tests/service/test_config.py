@@ -1,0 +1,211 @@
+"""
+From words to values.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import fields
+from pathlib import Path
+from resource import RLIM_INFINITY
+
+from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from txmqtt.broker.policy import DEFAULTS, Policy
+from txmqtt.service import config
+
+
+class LimitTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.parameters = {row[0]: row for row in config.limit_parameters()}
+
+    def read(self, option: str, value: str) -> float:
+        number: float = self.parameters[option][4](value)
+        return number
+
+    def test_every_limit_is_an_option(self) -> None:
+        """
+        Each limit of the policy can be set, says what it means, and is by default what the policy says.
+        """
+        self.assertEqual(len(self.parameters), len(fields(Policy)))
+        for field in fields(Policy):
+            with self.subTest(limit=field.name):
+                _, short, default, said, _ = self.parameters[field.name.replace("_", "-")]
+                self.assertIsNone(short)
+                self.assertEqual(default, getattr(DEFAULTS, field.name))
+                self.assertGreater(len(said), 10)
+                self.assertNotRegex(said, r"\n|  |\{")
+
+    def test_defaults_are_legal(self) -> None:
+        """
+        What holds by default could also be asked for.
+        """
+        self.assertEqual(set(config.RANGES), {field.name for field in fields(Policy)})
+        for field in fields(Policy):
+            with self.subTest(limit=field.name):
+                default = getattr(DEFAULTS, field.name)
+                read = self.read(config.option(field.name), str(default))
+                self.assertEqual((read, type(read)), (default, type(default)))
+
+    def test_out_of_range(self) -> None:
+        """
+        A value that makes no sense is refused with the option, the value and what was expected.
+        """
+        for option, value, expected in (
+            ("max-connections", "0", "--max-connections '0': expected a whole number from 1"),
+            ("max-connections", "1.5", "--max-connections '1.5': expected a whole number from 1"),
+            ("receive-maximum", "65536", "--receive-maximum '65536': expected a whole number from 1 to 65535"),
+            ("max-packet-size", "", "--max-packet-size '': expected a whole number from 64 to 268435460"),
+            ("resend-interval", "-1", "--resend-interval '-1': expected a number from 0 to 86400"),
+            ("resend-interval", "nan", "--resend-interval 'nan': expected a number from 0 to 86400"),
+        ):
+            with self.subTest(option=option, value=value):
+                with self.assertRaises(UsageError) as caught:
+                    self.read(option, value)
+                self.assertEqual(str(caught.exception), expected)
+
+    def test_policy(self) -> None:
+        """
+        The options make the policy that they spell.
+        """
+        options = {config.option(field.name): field.default for field in fields(Policy)}
+        self.assertEqual(config.policy_from(options), DEFAULTS)
+        self.assertEqual(config.policy_from({**options, "max-inflight": 7}), Policy(max_inflight=7))
+
+
+class ListeningTests(SynchronousTestCase):
+    def test_backlog(self) -> None:
+        """
+        Many clients can arrive at once, unless the endpoint string says otherwise or is of a kind that we do not know.
+        """
+        for description, wanted in (
+            ("tcp:1883", "tcp:1883:backlog=4096"),
+            ("tcp:1883:interface=127.0.0.1", "tcp:1883:interface=127.0.0.1:backlog=4096"),
+            ("tcp6:1883:interface=\\:\\:1", "tcp6:1883:interface=\\:\\:1:backlog=4096"),
+            ("haproxy:tcp:1883", "haproxy:tcp:1883:backlog=4096"),
+            ("unix:/run/mqtt.sock", "unix:/run/mqtt.sock:backlog=4096"),
+            ("tcp:1883:backlog=7", "tcp:1883:backlog=7"),
+            ("systemd:domain=INET:index=0", "systemd:domain=INET:index=0"),
+        ):
+            with self.subTest(description=description):
+                self.assertEqual(config.with_backlog(description), wanted)
+
+    def test_endpoint(self) -> None:
+        """
+        Twisted's endpoint strings are understood as they are.
+        """
+        for description in ("tcp:1883", "tcp6:1883", "unix:/run/mqtt.sock", "haproxy:tcp:1883:interface=127.0.0.1"):
+            with self.subTest(description=description):
+                made = config.listener(MemoryReactorClock(), description)
+                self.assertTrue(IStreamServerEndpoint.providedBy(made))
+
+    def test_no_endpoint(self) -> None:
+        """
+        What is none is refused with what was expected, whatever is wrong with it.
+        """
+        for description in (
+            "",
+            "1883",
+            "tcp",
+            "tcp:",
+            "tcp:mqtt",
+            "tcp:1883:colour=red",
+            "ssl:8883:privateKey=/nowhere",
+        ):
+            with (
+                self.subTest(description=description),
+                self.assertRaisesRegex(ValueError, "expected an endpoint, such"),
+            ):
+                config.listener(MemoryReactorClock(), description)
+
+    def test_only_from_here(self) -> None:
+        """
+        Loopback and UNIX sockets are for this machine only; anything else, or what speaks for a proxy, is not.
+        """
+        for description, address, wanted in (
+            ("tcp:1", IPv4Address("TCP", "127.0.0.1", 1), True),
+            ("tcp:1", IPv4Address("TCP", "127.9.9.9", 1), True),
+            ("tcp6:1", IPv6Address("TCP", "::1", 1), True),
+            ("unix:/s", UNIXAddress("/s"), True),
+            ("tcp:1", IPv4Address("TCP", "0.0.0.0", 1), False),
+            ("tcp:1", IPv4Address("TCP", "192.0.2.1", 1), False),
+            ("tcp6:1", IPv6Address("TCP", "::", 1), False),
+            ("tcp6:1", IPv6Address("TCP", "fe80::1%eth0", 1), False),
+            ("haproxy:tcp:1", IPv4Address("TCP", "127.0.0.1", 1), False),
+            ("other", HostnameAddress(b"localhost", 1), False),
+            ("other", None, False),
+        ):
+            with self.subTest(description=description, address=address):
+                self.assertEqual(config.only_from_here(description, address), wanted)
+
+
+class SystemTests(SynchronousTestCase):
+    def limits(self, soft: int, hard: int) -> list[tuple[int, int]]:
+        """
+        Pretend that these are in force; what is set instead is written down.
+        """
+        asked: list[tuple[int, int]] = []
+        self.patch(config, "getrlimit", lambda _: (soft, hard))
+        self.patch(config, "setrlimit", lambda _, limits: asked.append(limits))
+        return asked
+
+    def test_open_files(self) -> None:
+        """
+        As many files as connections want may be open, up to what the system allows at most.
+        """
+        unlimited = RLIM_INFINITY
+        for soft, hard, allowed, asked in (
+            (1024, 4096, 2000, [(2000, 4096)]),
+            (1024, 1500, 1500, [(1500, 1500)]),
+            (1024, unlimited, 2000, [(2000, unlimited)]),
+            (3000, 4096, 3000, []),
+            (unlimited, unlimited, 2000, []),
+        ):
+            with self.subTest(soft=soft, hard=hard):
+                written = self.limits(soft, hard)
+                self.assertEqual(config.allow_open_files(2000), allowed)
+                self.assertEqual(written, asked)
+
+
+class KeepingTests(SynchronousTestCase):
+    def test_where(self) -> None:
+        """
+        The state goes where it was told to go, else where systemd or the desktop's conventions put it.
+        """
+        for given, environment, wanted in (
+            ("/here", {"STATE_DIRECTORY": "/there"}, "/here"),
+            (None, {"STATE_DIRECTORY": "/var/lib/a:/var/lib/b", "XDG_STATE_HOME": "/x"}, "/var/lib/a"),
+            (None, {"XDG_STATE_HOME": "/x", "HOME": "/home/ann"}, "/x/txmqtt"),
+            (None, {"HOME": "/home/ann"}, "/home/ann/.local/state/txmqtt"),
+        ):
+            with self.subTest(given=given, environment=environment):
+                self.assertEqual(config.state_directory(given, environment), Path(wanted))
+
+    def test_private(self) -> None:
+        """
+        A directory that has to be made is for us alone; one that is there is left as it is.
+        """
+        made = Path(self.mktemp(), "deep", "state")
+        config.make_private(made)
+        self.assertEqual(stat.S_IMODE(made.stat().st_mode), 0o700)
+        os.chmod(made, 0o750)
+        config.make_private(made)
+        self.assertEqual(stat.S_IMODE(made.stat().st_mode), 0o750)
+
+    def test_impossible(self) -> None:
+        """
+        What can't be made, or not be written to, is an error at once.
+        """
+        file = Path(self.mktemp())
+        file.touch()
+        for place in (file, file / "below"):
+            with self.subTest(place=place.name), self.assertRaises(OSError):
+                config.make_private(place)
+        self.patch(os, "access", lambda path, mode: False)
+        with self.assertRaises(PermissionError):
+            config.make_private(Path(self.mktemp()))

@@ -1,0 +1,6 @@
+"""
+One way of writing SQLite: the journal that the broker's durable backend and the client's store keep their books in.
+
+C{tables} says what a file holds, C{journal} is what owners call from the reactor, C{writer} is the thread's half of it,
+C{files} opens, copies and checks, C{lock} keeps a second process out.
+"""

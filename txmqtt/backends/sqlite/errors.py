@@ -1,0 +1,116 @@
+"""
+Why a store can't be used: one class for each thing that somebody can do about it, each message one line.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from txmqtt.codec.errors import MQTTError
+
+
+class StoreError(MQTTError):
+    """
+    The store can't be used as asked. The message says which file, what was found, and what helps.
+    """
+
+
+class StoreLocked(StoreError):
+    """
+    Another process has it: stop that one, or take another file.
+
+    @ivar pid: the other process, or None where it did not say.
+    """
+
+    def __init__(self, message: str, pid: int | None = None) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class StoreTooNew(StoreError):
+    """
+    A newer txmqtt wrote it: run that one, or restore a backup from before.
+    """
+
+
+class StoreTooOld(StoreError):
+    """
+    It is so old that nothing brings it up to date any more: export it with the version that wrote it.
+    """
+
+
+class StoreForeign(StoreError):
+    """
+    It is a database, and not one of ours: name another file.
+    """
+
+
+class StoreDamaged(StoreError):
+    """
+    Its content can't be trusted: restore a backup, or salvage what can be read.
+    """
+
+
+class StoreUnusable(StoreError):
+    """
+    The operating system says no: permissions, a missing directory, a full or failing disk.
+    """
+
+
+#: SQLite's primary result codes that tell of the file or the disk, and not of what we asked for.
+_TROUBLES = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+_DAMAGES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def _code(error: BaseException) -> int | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code & 0xFF if isinstance(code, int) else None
+
+
+def is_trouble(error: BaseException) -> bool:
+    """
+    Whether it is the disk or the file that failed, so that the same work may succeed later.
+    """
+    if isinstance(error, (MemoryError, OSError, StoreError)):
+        return True
+    if not isinstance(error, sqlite3.DatabaseError):
+        return False
+    code = _code(error)
+    if code is None:
+        return type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError)
+    return code in _TROUBLES
+
+
+def explain(error: BaseException, path: str) -> StoreError:
+    """
+    The same trouble as one of ours, in one line.
+    """
+    if isinstance(error, StoreError):
+        return error
+    if _code(error) in _DAMAGES or (isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error)):
+        return damaged(path, str(error))
+    return StoreUnusable(f"{path} can't be used: {error}")
+
+
+def damaged(path: str, found: str) -> StoreDamaged:
+    """
+    What is wrong with a file, and the two ways out of it.
+    """
+    return StoreDamaged(
+        f"{path} is damaged ({found}): restore a backup (rm {path}-wal; cp BACKUP {path}), "
+        f"or salvage what can be read (txmqtt store export {path})"
+    )

@@ -1,0 +1,61 @@
+"""
+One process per store: a lock file beside the database, held by the kernel, so that it is free again after kill -9.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from txmqtt.backends.sqlite.errors import StoreLocked, StoreUnusable
+
+
+class StoreLock:
+    """
+    The right to write to one database file.
+
+    The lock file stays when the lock is released: removing it would let two processes lock two files of one name. The
+    lock is of the open file (flock), not of the process (POSIX), which any close of the same file would end.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.realpath(path) + ".lock"
+        self._held = -1
+
+    def acquire(self) -> None:
+        """
+        Take it, and write our process id where others find it.
+
+        @raise StoreLocked: somebody else has it.
+        @raise StoreUnusable: there can be no lock file.
+        """
+        try:
+            held = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreUnusable(f"{self.path} can't be written: {error.strerror}") from None
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(held, 0)
+            os.pwrite(held, b"%d\n" % os.getpid(), 0)
+        except BlockingIOError:
+            pid = self._holder(held)
+            os.close(held)
+            who = f"process {pid}" if pid else "another process"
+            raise StoreLocked(f"{self.path.removesuffix('.lock')} is in use by {who}", pid) from None
+        except OSError as error:
+            os.close(held)
+            raise StoreUnusable(f"{self.path} can't be locked: {error.strerror}") from None
+        self._held = held
+
+    def _holder(self, held: int) -> int | None:
+        text = os.pread(held, 32, 0).strip()
+        return int(text) if text.isdigit() else None
+
+    def release(self) -> None:
+        """
+        Give it back, if we have it.
+        """
+        if self._held >= 0:
+            os.ftruncate(self._held, 0)
+            os.close(self._held)
+            self._held = -1

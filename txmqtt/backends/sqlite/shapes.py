@@ -1,0 +1,77 @@
+"""
+What a journal asks of its owner, how far it may lag, and what it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from txmqtt.backends.sqlite.batch import Batch
+
+
+class Owner(Protocol):
+    """
+    Whose books these are. All calls come in the reactor's thread.
+    """
+
+    def settled(self) -> None:
+        """
+        Tickets were settled: flush the turn.
+        """
+
+    def lost(self, batches: Sequence[Batch]) -> None:
+        """
+        These were not written and will not be: put the books back. Their tickets are settled right after this.
+        """
+
+    def troubled(self, why: str) -> None:
+        """
+        The disk fails. Said once; the message is one line.
+        """
+
+    def recovered(self) -> None:
+        """
+        The disk works again.
+        """
+
+
+class Limits:
+    """
+    How far the disk may lag behind before new work is refused, and how long the write-ahead log grows.
+    """
+
+    def __init__(self, age: float = 2.0, operations: int = 100_000, size: int = 64 << 20, wal: int = 16 << 20) -> None:
+        self.age = age
+        self.operations = operations
+        self.size = size
+        self.wal = wal
+
+
+class Figures:
+    """
+    What a journal counts. Latencies are of the transaction alone, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.commits = 0
+        self.rows = 0
+        self.failures = 0
+        self.checkpoints = 0
+        self.last_rows = 0
+        self.max_rows = 0
+        self.last_latency = 0.0
+        self.max_latency = 0.0
+
+    def count(self, rows: int, latency: float) -> None:
+        """
+        A batch was committed.
+        """
+        self.commits += 1
+        self.rows += rows
+        self.last_rows = rows
+        self.last_latency = latency
+        if rows > self.max_rows:
+            self.max_rows = rows
+        if latency > self.max_latency:
+            self.max_latency = latency
