@@ -29,12 +29,20 @@ class SubscribeTests(BrokerTestCase):
 
     def test_31_cannot_be_refused(self) -> None:
         """
-        3.1 has no way to say no to a subscription; the connection goes on, and nothing is subscribed.
+        3.1 has no way to say no to a subscription: the answer is QoS 0, and nothing is subscribed.
         """
         client = self.join("c", 3, rights=Rights(grants={"no": 0x87}))
-        client.decoder.version = 4
-        self.assertEqual(client.subscribe("no", qos=1), [0x80])
+        self.assertEqual(client.subscribe("no", qos=1), [0])
         self.assertEqual(self.stats.subscriptions, 0)
+
+    def test_broken_shares(self) -> None:
+        """
+        To the letter of 3.1.1 C{$share/...} is a filter like any other, but here it shares: what is no share name is
+        refused, and nothing is subscribed [MQTT5-4.8.2-1] [MQTT5-4.8.2-2].
+        """
+        client = self.join("c", 4)
+        self.assertEqual(client.subscribe("$share/g", "$share//t", "$share/+/t", "$share/g/t"), [0x80, 0x80, 0x80, 0])
+        self.assertEqual(self.stats.subscriptions, 1)
 
     def test_too_many(self) -> None:
         """

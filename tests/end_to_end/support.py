@@ -25,6 +25,9 @@ import txmqtt
 
 T = TypeVar("T")
 
+#: A CONNACK that says yes to a client of 3.1.1 without a session.
+ACCEPTED = b"\x20\x02\x00\x00"
+
 #: Longer than anything takes on a busy machine. Nothing waits that long when all is well.
 PATIENCE = 15.0
 
@@ -183,3 +186,13 @@ def mosquitto() -> Mosquitto:
     broker = Mosquitto()
     atexit.register(broker.stop)
     return broker
+
+
+def greeting(level: int, client: bytes, *login: bytes) -> bytes:
+    """
+    A clean CONNECT with a keep-alive of 60 s; C{login} is a user name and a password.
+    """
+    words = b"".join(len(word).to_bytes(2, "big") + word for word in (client, *login))
+    flags = 0xC2 if login else 0x02
+    body = b"\x00\x04MQTT" + bytes([level, flags, 0, 60]) + (b"\x00" if level == 5 else b"") + words
+    return bytes([0x10, len(body)]) + body

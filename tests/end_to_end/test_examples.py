@@ -12,12 +12,12 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.end_to_end.support import PATIENCE, Running
+from tests.end_to_end.support import PATIENCE, Mosquitto, Running, free_port, greeting, our_broker
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
-#: Subscribes to "program/#" on 3.1.1.
-GREETING = bytes.fromhex("100d 0004 4d515454 04 02 003c 0001 61  820e 0001 0009 70726f6772616d2f23 00")
+#: SUBSCRIBE to "program/#".
+SUBSCRIBE = bytes.fromhex("820e 0001 0009") + b"program/#" + b"\x00"
 
 
 class ExampleTests(SynchronousTestCase):
@@ -45,11 +45,49 @@ class ExampleTests(SynchronousTestCase):
         program = self.example("embedding.py", "tcp:0:interface=127.0.0.1")
         port = int(program.says(r"listens on 127\.0\.0\.1:(\d+)")[1])
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as peer:
-            peer.sendall(GREETING)
+            peer.sendall(greeting(4, b"listener") + SUBSCRIBE)
             heard = b""
             while b"program/clients1" not in heard:
-                heard += peer.recv(100)
+                data = peer.recv(100)
+                self.assertNotEqual(data, b"", heard)
+                heard += data
             program.process.send_signal(signal.SIGINT)
             while peer.recv(100):
                 pass
         program.process.wait(PATIENCE)
+
+    def test_publisher(self) -> None:
+        """
+        What one example publishes the other prints, each says how it went, and Ctrl-C ends who listens.
+        """
+        url = f"mqtt://127.0.0.1:{our_broker().port}"
+        subscriber = self.example("subscriber.py", url)
+        subscriber.says(r"auto-\S+ listens")
+        publisher = self.example("publisher.py", url, "rooms/3/temperature", "21.5")
+        publisher.says(r"published to rooms/3/temperature: SUCCESS")
+        self.assertEqual(publisher.process.wait(PATIENCE), 0)
+        subscriber.says(r"rooms/3/temperature: 21\.5")
+        self.example("publisher.py", url, "orders/7", "tea").says("SUCCESS")
+        subscriber.says("order tea is done")
+        subscriber.process.send_signal(signal.SIGINT)
+        subscriber.says("we disconnected")
+        subscriber.process.wait(PATIENCE)
+
+    def test_subscriber(self) -> None:
+        """
+        Whoever closes the connection, the subscriber says why it ends.
+        """
+        server = Mosquitto()
+        subscriber = self.example("subscriber.py", f"mqtt://127.0.0.1:{server.port}")
+        subscriber.says(r"auto-\S+ listens")
+        server.stop(signal.SIGKILL)
+        subscriber.says("the connection was lost")
+        self.assertEqual(subscriber.process.wait(PATIENCE), 0)
+
+    def test_publisher_without_a_broker(self) -> None:
+        """
+        Without a broker the publisher says so and fails.
+        """
+        publisher = self.example("publisher.py", f"mqtt://127.0.0.1:{free_port()}")
+        publisher.says("not published: Connection was refused")
+        self.assertEqual(publisher.process.wait(PATIENCE), 1)

@@ -11,36 +11,46 @@ import subprocess
 import time
 from dataclasses import fields
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.end_to_end.support import PATIENCE, TWISTD, OurBroker, environment, our_broker, until
+from tests.end_to_end.support import ACCEPTED, PATIENCE, TWISTD, OurBroker, environment, greeting, our_broker, until
 from txmqtt.broker.policy import Policy
 
+#: A plugin for an endpoint that finds out only later that it can't listen.
+LATE = """
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamServerEndpoint, IStreamServerEndpointStringParser
+from twisted.plugin import IPlugin
+from zope.interface import implementer
 
-def connect(level: int, client: bytes, *login: bytes) -> bytes:
-    """
-    A clean CONNECT with a keep-alive of 60 s; C{login} is a user name and a password.
-    """
-    words = b"".join(len(word).to_bytes(2, "big") + word for word in (client, *login))
-    flags = 0xC2 if login else 0x02
-    body = b"\x00\x04MQTT" + bytes([level, flags, 0, 60]) + (b"\x00" if level == 5 else b"") + words
-    return bytes([0x10, len(body)]) + body
+@implementer(IPlugin, IStreamServerEndpointStringParser)
+class Late:
+    prefix = "late"
 
+    def parseStreamServer(self, reactor):
+        self.reactor = reactor
+        return self
 
-ACCEPTED = b"\x20\x02\x00\x00"
+    def listen(self, factory):
+        opening = Deferred()
+        self.reactor.callLater(0.1, opening.errback, OSError(99, "No network yet"))
+        return opening
+
+late = Late()
+"""
 
 
 def twistd(*words: str, folder: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*TWISTD, *words], cwd=folder, env=environment(), capture_output=True, text=True, timeout=PATIENCE
-    )
+    paths = environment()
+    paths["PYTHONPATH"] += f":{folder}"
+    return subprocess.run([*TWISTD, *words], cwd=folder, env=paths, capture_output=True, text=True, timeout=PATIENCE)
 
 
-def dial(port: int, greeting: bytes = b"") -> socket.socket:
+def dial(port: int, words: bytes = b"") -> socket.socket:
     peer = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-    peer.sendall(greeting)
+    peer.sendall(words)
     return peer
 
 
@@ -111,6 +121,17 @@ class StartTests(SynchronousTestCase):
                     self.assertRegex(ended.stderr, rf"\Amqtt-broker: cannot listen on {listen}: {why or '.+'}\n\Z")
                     self.assertEqual(os.listdir(self.folder), before)
 
+    def test_listener_fails_later(self) -> None:
+        """
+        A listener that takes its time and fails then ends it the same way.
+        """
+        plugins = Path(self.folder, "twisted", "plugins")
+        plugins.mkdir(parents=True)
+        (plugins / "late.py").write_text(LATE)
+        ended = twistd("-n", "mqtt-broker", "--listen", "late", folder=self.folder)
+        self.assertEqual((ended.returncode, ended.stderr), (1, "mqtt-broker: cannot listen on late: No network yet\n"))
+        self.assertNotIn("twistd.pid", os.listdir(self.folder))
+
     def test_state_directory(self) -> None:
         """
         A state directory that can't be made ends it with status 1 and one line.
@@ -131,7 +152,7 @@ class StartTests(SynchronousTestCase):
         self.addCleanup(kill, pid)
         with socket.socket(socket.AF_UNIX) as peer:
             peer.connect(f"{self.folder}/mqtt.sock")
-            peer.sendall(connect(4, b"old"))
+            peer.sendall(greeting(4, b"old"))
             self.assertEqual(peer.recv(4), ACCEPTED)
         os.kill(pid, signal.SIGTERM)
         until(lambda: not alive(pid), "the daemon to end")
@@ -150,6 +171,35 @@ class StartTests(SynchronousTestCase):
         self.assertRegex(broker.log, r"listening on 127\.0\.0\.1:\d+ .*: anonymous clients are let in")
 
 
+class ListenTests(SynchronousTestCase):
+    def test_behind_a_proxy(self) -> None:
+        """
+        Behind a proxy that speaks the PROXY protocol, the log names the client, not the proxy.
+        """
+        listen = "haproxy:tcp:0:interface=127.0.0.1"
+        broker = OurBroker("--listen", listen, "--auth", "anonymous")
+        self.addCleanup(broker.stop)
+        port = int(broker.says(rf"listening on 127\.0\.0\.1:(\d+) \({listen}")[1])
+        with dial(port, b"PROXY TCP4 192.0.2.7 192.0.2.8 4321 1883\r\n" + greeting(4, b"far")) as peer:
+            self.assertEqual(peer.recv(4), ACCEPTED)
+            broker.says(r"192\.0\.2\.7:4321 connected as 'far'")
+            self.assertEqual(broker.stop(), 0)
+            self.assertEqual(peer.recv(1), b"")
+
+    def test_several(self) -> None:
+        """
+        It listens on several endpoints at once, and a client may come in by any of them.
+        """
+        with TemporaryDirectory() as folder:
+            broker = OurBroker("--listen", f"unix:{folder}/mqtt.sock")
+            self.addCleanup(broker.stop)
+            with dial(broker.port, greeting(4, b"a")) as one, socket.socket(socket.AF_UNIX) as other:
+                other.connect(f"{folder}/mqtt.sock")
+                other.sendall(greeting(4, b"b"))
+                self.assertEqual((one.recv(4), other.recv(4)), (ACCEPTED, ACCEPTED))
+            broker.says("connected as 'b'")
+
+
 class StopTests(SynchronousTestCase):
     def test_sigterm(self) -> None:
         """
@@ -158,8 +208,8 @@ class StopTests(SynchronousTestCase):
         """
         broker = OurBroker()
         new, old, silent = (
-            dial(broker.port, connect(5, b"new")),
-            dial(broker.port, connect(4, b"old")),
+            dial(broker.port, greeting(5, b"new")),
+            dial(broker.port, greeting(4, b"old")),
             dial(broker.port),
         )
         for each in (new, old, silent):
@@ -182,9 +232,9 @@ class StopTests(SynchronousTestCase):
         self.addCleanup(peer.close)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.connect(("127.0.0.1", broker.port))
-        peer.sendall(connect(4, b"old") + bytes.fromhex("8206 0001 0001 74 00"))  # subscribes to "t", and never reads
+        peer.sendall(greeting(4, b"old") + bytes.fromhex("8206 0001 0001 74 00"))  # subscribes to "t", and never reads
         filler = bytes.fromhex("30 83 80 02 0001 74") + bytes(32768)
-        with dial(broker.port, connect(5, b"new")) as talker:
+        with dial(broker.port, greeting(5, b"new")) as talker:
             for _ in range(500):  # more than the kernel takes
                 talker.sendall(filler)
             talker.sendall(b"\xe0\x00")
@@ -201,10 +251,10 @@ class LogTests(SynchronousTestCase):
         notices.
         """
         broker = our_broker()
-        other = dial(broker.port, connect(4, b"other"))
+        other = dial(broker.port, greeting(4, b"other"))
         self.addCleanup(other.close)
         self.assertEqual(other.recv(100), ACCEPTED)
-        with dial(broker.port, connect(4, b"clumsy")) as clumsy:
+        with dial(broker.port, greeting(4, b"clumsy")) as clumsy:
             self.assertEqual(clumsy.recv(4), ACCEPTED)
             port = clumsy.getsockname()[1]
             clumsy.sendall(b"\x36\x05\x00\x01t\x00\x01")  # a PUBLISH of QoS 3
@@ -220,12 +270,15 @@ class LogTests(SynchronousTestCase):
 
     def test_unknown_version(self) -> None:
         """
-        A client of a version that nobody knows is told so, and the log says who it was [MQTT311-3.1.2-2].
+        A client of a version that nobody knows is told so, in the words of 3.1.1 or in those of 5.0 if it is newer, and
+        the log says who it was [MQTT311-3.1.2-2] [MQTT5-3.1.2-2].
         """
         broker = our_broker()
-        with dial(broker.port, connect(11, b"z")) as peer:
-            self.assertIn(peer.recv(10)[:1], (b"\x20",))
-            broker.says(rf"127\.0\.0\.1:{peer.getsockname()[1]} .*was refused.*unsupported protocol version")
+        for level, answer in ((2, b"\x20\x02\x00\x01"), (11, b"\x20\x03\x00\x84\x00")):
+            with self.subTest(level=level), dial(broker.port, greeting(level, b"z")) as peer:
+                self.assertEqual(peer.recv(10), answer)
+                self.assertEqual(peer.recv(10), b"")
+                broker.says(rf"127\.0\.0\.1:{peer.getsockname()[1]} .*was refused.*unsupported protocol version")
 
     def test_no_secrets(self) -> None:
         """
@@ -238,9 +291,9 @@ class LogTests(SynchronousTestCase):
             (b"ann", b"guess-guess", 4),
             (b"bob", b"open-sesame", 4),
         ):
-            with dial(broker.port, connect(4, b"a", name, password)) as peer:
+            with dial(broker.port, greeting(4, b"a", name, password)) as peer:
                 self.assertEqual(peer.recv(4), bytes([0x20, 2, 0, answer]))
-        with dial(broker.port, connect(4, b"old")) as peer:
+        with dial(broker.port, greeting(4, b"old")) as peer:
             self.assertEqual(peer.recv(4), b"\x20\x02\x00\x05")
         broker.says("wrong user name or password, for user 'bob'")
         broker.says("anonymous clients are not allowed here")

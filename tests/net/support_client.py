@@ -81,12 +81,14 @@ class ClientTestCase(SynchronousTestCase):
         self.client.makeConnection(self.transport)
         return client
 
-    def open(self, properties: Properties | None = None, **options: Unpack[Options]) -> MQTTClient:
+    def open(self, announced: Properties | None = None, **options: Unpack[Options]) -> MQTTClient:
         """
         A client that the server has accepted; what was said so far is out of the way.
+
+        @param announced: what the server says of itself.
         """
         self.make(**options)
-        self.hears(Connack(properties=properties))
+        self.hears(Connack(properties=announced))
         self.said()
         return self.client
 

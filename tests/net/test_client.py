@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from tests.net.support_client import ClientTestCase
 from txmqtt import Acknowledgement, LocalProtocolError, Message, MQTTClient, Properties, QoS, ReasonCode, Refused
@@ -123,9 +124,8 @@ class PublishTests(ClientTestCase):
         ]
         for wrong, error, words in table:
             for qos in (0, 1):
-                with self.subTest(wrong=wrong, qos=qos):
-                    with self.assertRaisesRegex(error, words):
-                        client.publish(**{"topic": "t", "payload": b"p", "qos": qos, **wrong})
+                with self.subTest(wrong=wrong, qos=qos), self.assertRaisesRegex(error, words):
+                    client.publish(**{"topic": "t", "payload": b"p", "qos": qos, **wrong})
         self.assertEqual(self.said(), [])
         old = self.open(version=4)
         with self.assertRaisesRegex(ValueError, "protocol level 4; MQTT 5.0 has them"):
@@ -484,17 +484,15 @@ class SubscribeTests(ClientTestCase):
             ({"properties": 5}, TypeError, "properties is int"),
         ]
         for wrong, error, words in table:
-            with self.subTest(wrong=wrong):
-                with self.assertRaisesRegex(error, words):
-                    client.subscribe(**{"filter": "t", "callback": ignore, **wrong})
+            with self.subTest(wrong=wrong), self.assertRaisesRegex(error, words):
+                client.subscribe(**{"filter": "t", "callback": ignore, **wrong})
         self.assertRaises(ValueError, client.unsubscribe, "a#")
         self.assertRaises(TypeError, client.unsubscribe, 5)
         self.assertEqual(self.said(), [])
         old = self.open(version=4)
         for wrong in ({"no_local": True}, {"identifier": 1}, {"retain_handling": 1}, {"retain_as_published": True}):
-            with self.subTest(wrong=wrong):
-                with self.assertRaisesRegex(ValueError, "protocol level 4; 5.0 has them"):
-                    old.subscribe("t", ignore, **wrong)  # type: ignore[arg-type]
+            with self.subTest(wrong=wrong), self.assertRaisesRegex(ValueError, "protocol level 4; 5.0 has them"):
+                old.subscribe("t", ignore, **wrong)
 
 
 class PingTests(ClientTestCase):
@@ -580,9 +578,8 @@ class DisconnectTests(ClientTestCase):
             (ValueError, 0, Properties(content_type="x")),
             (ValueError, 0, Properties(session_expiry_interval=60)),
         ):
-            with self.subTest(reason=reason, properties=properties):
-                with self.assertRaises(error):
-                    client.disconnect(reason, properties)  # type: ignore[arg-type]
+            with self.subTest(reason=reason, properties=properties), self.assertRaises(error):
+                client.disconnect(reason, properties)  # type: ignore[arg-type]
         self.assertEqual(self.answer(client.publish("t")), [0])
         old = self.open(version=4)
         self.assertRaises(ValueError, old.disconnect, 0x04)
@@ -656,14 +653,15 @@ class ReentranceTests(ClientTestCase):
         answers: list[Deferred[Acknowledgement]] = []
         later: list[Deferred[Acknowledgement]] = []
 
-        def meddle(failure: object) -> None:
+        def meddle(failure: Failure) -> Acknowledgement:
             answers[1].cancel()
             later.append(client.publish("t", b"p", qos=1))
             later.append(client.subscribe("t", ignore))
             later.append(client.ping())
             client.disconnect()
+            return Acknowledgement((ReasonCode.SUCCESS,))
 
-        answers.append(client.publish("t", b"p", qos=1).addErrback(meddle))  # type: ignore[arg-type]
+        answers.append(client.publish("t", b"p", qos=1).addErrback(meddle))
         answers.append(client.publish("t", b"p", qos=1))
         answers.append(client.ping())
         self.lose()

@@ -12,6 +12,7 @@ from tests.net.support_client import ClientTestCase
 from txmqtt import Message, MQTTClient, Properties
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
 from txmqtt.codec.packets import Ack, Disconnect, Publish, Suback
+from txmqtt.net.handlers import Callback
 
 
 class HandlersTestCase(ClientTestCase):
@@ -25,10 +26,13 @@ class HandlersTestCase(ClientTestCase):
         """
         client = self.open(**options)
         for number, filter in enumerate(filters):
-            self.ignore(client.subscribe(filter, lambda message, filter=filter: self.got.append(filter), qos=2))
+            self.ignore(client.subscribe(filter, self.note(filter), qos=2))
             self.hears(Suback(number + 1, [2]))
         self.said()
         return client
+
+    def note(self, word: str) -> Callback:
+        return lambda message: self.got.append(word)
 
     def got_by(self, topic: str) -> list[str]:
         """
@@ -82,7 +86,7 @@ class RoutingTests(HandlersTestCase):
         """
         client = self.listening("a/+")
         self.assertEqual(self.got_by("a/b"), ["a/+"])
-        self.ignore(client.subscribe("a/b", lambda message: self.got.append("new")))
+        self.ignore(client.subscribe("a/b", self.note("new")))
         self.assertEqual(self.got_by("a/b"), ["a/+", "new"])
         self.hears(Suback(2, [0x87]))
         self.assertEqual(self.got_by("a/b"), ["a/+"])
@@ -99,7 +103,7 @@ class RoutingTests(HandlersTestCase):
         What no filter matches goes to C{on_message}; without one it is counted, and logged once.
         """
         client = self.listening("a")
-        client.on_message = lambda message: self.got.append("rest")
+        client.on_message = self.note("rest")
         self.assertEqual(self.got_by("a"), ["a"])
         self.assertEqual(self.got_by("b"), ["rest"])
         client.on_message = None
@@ -113,7 +117,7 @@ class RoutingTests(HandlersTestCase):
         """
         A subscription without a callback leaves its messages to C{on_message}.
         """
-        client = self.open(on_message=lambda message: self.got.append("rest"))
+        client = self.open(on_message=self.note("rest"))
         client.subscribe("a")
         self.hears(Suback(1, [0]))
         self.assertEqual(self.got_by("a"), ["rest"])
@@ -136,7 +140,7 @@ class RoutingTests(HandlersTestCase):
 
         def meddle(message: Message) -> None:
             self.got.append("meddler")
-            self.ignore(client.unsubscribe("a/#"), client.subscribe("a/+", lambda message: self.got.append("late")))
+            self.ignore(client.unsubscribe("a/#"), client.subscribe("a/+", self.note("late")))
 
         self.ignore(client.subscribe("a/b", meddle))
         self.hears(Suback(2, [0]))
@@ -145,6 +149,9 @@ class RoutingTests(HandlersTestCase):
 
 
 class HandlingTests(HandlersTestCase):
+    def busy(self, done: Deferred[Any]) -> Callback:
+        return lambda message: done
+
     def test_deferred_delays_the_acknowledgement(self) -> None:
         """
         A QoS 1 or 2 message is acknowledged when the Deferred that its callback returned fires
@@ -155,7 +162,7 @@ class HandlingTests(HandlersTestCase):
                 with self.subTest(version=version, qos=qos):
                     client = self.open(version=version)
                     done: Deferred[object] = Deferred()
-                    client.on_message = lambda message, done=done: done
+                    client.on_message = self.busy(done)
                     self.hears(Publish(b"t", b"p", qos, packet_id=7))
                     self.assertEqual(self.said(), [])
                     done.callback("whatever")
@@ -199,8 +206,8 @@ class HandlingTests(HandlersTestCase):
         first: Deferred[None] = Deferred()
         second: Deferred[None] = Deferred()
         for filter, done in (("a/b", first), ("a/+", second)):
-            self.ignore(client.subscribe(filter, lambda message, done=done: done, qos=1))
-        self.ignore(client.subscribe("#", lambda message: self.got.append("at once"), qos=1))
+            self.ignore(client.subscribe(filter, self.busy(done), qos=1))
+        self.ignore(client.subscribe("#", self.note("at once"), qos=1))
         self.said()
         self.hears(Publish(b"a/b", b"p", 1, packet_id=7))
         first.callback(None)
@@ -258,7 +265,7 @@ class HandlingTests(HandlersTestCase):
         """
         client = self.open()
         done: Deferred[None] = Deferred()
-        client.on_message = lambda message: done
+        client.on_message = self.busy(done)
         self.hears(Publish(b"t", b"p"))
         self.assertEqual(self.said(), [])
         done.errback(RuntimeError("late"))
@@ -271,7 +278,7 @@ class HandlingTests(HandlersTestCase):
         """
         client = self.open()
         done: Deferred[None] = Deferred()
-        client.on_message = lambda message: done
+        client.on_message = self.busy(done)
         self.hears(Publish(b"t", b"p", 1, packet_id=7))
         self.lose()
         done.callback(None)

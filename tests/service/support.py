@@ -4,12 +4,15 @@ A broker service without sockets: endpoints that write down what they are asked,
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from txmqtt.broker.policy import Policy
@@ -25,6 +28,15 @@ from txmqtt.service.broker import BrokerService
 EPOCH = 1_800_000_000.0
 
 LOOPBACK = IPv4Address("TCP", "127.0.0.1", 1883)
+
+
+def scratch(test: SynchronousTestCase) -> Path:
+    """
+    A folder that goes with the test. C{mktemp} of trial would leave one where pytest runs.
+    """
+    folder = TemporaryDirectory(prefix="txmqtt-")
+    test.addCleanup(folder.cleanup)
+    return Path(folder.name)
 
 
 class FakePort:
@@ -159,4 +171,4 @@ class Stage:
         return made
 
 
-__all__ = ["EPOCH", "MQTT5", "MQTT311", "Client", "FakeEndpoint", "FakePort", "Stage"]
+__all__ = ["EPOCH", "MQTT5", "MQTT311", "Client", "FakeEndpoint", "FakePort", "Stage", "scratch"]

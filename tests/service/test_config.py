@@ -16,6 +16,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.service.support import scratch
 from txmqtt.broker.policy import DEFAULTS, Policy
 from txmqtt.service import config
 
@@ -190,7 +191,7 @@ class KeepingTests(SynchronousTestCase):
         """
         A directory that has to be made is for us alone; one that is there is left as it is.
         """
-        made = Path(self.mktemp(), "deep", "state")
+        made = scratch(self) / "deep" / "state"
         config.make_private(made)
         self.assertEqual(stat.S_IMODE(made.stat().st_mode), 0o700)
         os.chmod(made, 0o750)
@@ -201,11 +202,11 @@ class KeepingTests(SynchronousTestCase):
         """
         What can't be made, or not be written to, is an error at once.
         """
-        file = Path(self.mktemp())
+        file = scratch(self) / "file"
         file.touch()
         for place in (file, file / "below"):
             with self.subTest(place=place.name), self.assertRaises(OSError):
                 config.make_private(place)
         self.patch(os, "access", lambda path, mode: False)
         with self.assertRaises(PermissionError):
-            config.make_private(Path(self.mktemp()))
+            config.make_private(file.parent)

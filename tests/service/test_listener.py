@@ -13,7 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.service.support import FakeEndpoint, Stage
+from tests.service.support import FakeEndpoint, Stage, scratch
 from txmqtt.net.auth import Anybody, Realm
 from txmqtt.service.listener import CannotListen, Listener, attempt
 
@@ -101,8 +101,7 @@ class AttemptTests(SynchronousTestCase):
         """
         A UNIX socket is possible where there is a folder that may be written to and nobody serves it. Nothing is left.
         """
-        folder = os.path.abspath(self.mktemp())
-        os.mkdir(folder)
+        folder = scratch(self)
         attempt(f"unix:{folder}/free")
         self.assertEqual(os.listdir(folder), [])
         os.symlink(str(os.getpid()), f"{folder}/taken.lock")

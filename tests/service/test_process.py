@@ -17,7 +17,7 @@ from twisted.logger import capturedLogs
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.service.support import FakeEndpoint
+from tests.service.support import FakeEndpoint, scratch
 from txmqtt.broker.policy import Policy
 from txmqtt.service import process
 from txmqtt.service.broker import BrokerService
@@ -108,14 +108,14 @@ class ProcessTests(SynchronousTestCase):
         """
         The state directory is made when the process has become who it will be; if it can't be, that is one line too.
         """
-        wanted = Path(self.mktemp())
+        wanted = scratch(self) / "state"
         made = self.process(FakeEndpoint(), directory=wanted)
         made.privilegedStartService()
         self.assertFalse(wanted.exists())
         made.startService()
         self.assertTrue(wanted.is_dir())
         self.successResultOf(made.stopService())
-        file = Path(self.mktemp())
+        file = scratch(self) / "file"
         file.touch()
         with self.assertRaises(UsageError) as caught:
             self.process(FakeEndpoint(), directory=file / "below").startService()

@@ -14,6 +14,7 @@ from twisted.plugin import getPlugins
 from twisted.python.usage import Options, UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.service.support import scratch
 from txmqtt.broker.policy import DEFAULTS
 from txmqtt.net.auth import FirstOf, IMQTTUser, Realm, UsernamePassword
 from txmqtt.service.process import BrokerProcess
@@ -122,7 +123,7 @@ class AuthTests(SynchronousTestCase):
         """
         C{--auth file:passwords} lets in who stands in the file at that time.
         """
-        passwords = Path(self.mktemp())
+        passwords = scratch(self) / "passwords"
         passwords.write_bytes(b"ann:sesame\n")
         options = parsed("--auth", f"file:{passwords}")
         self.assertEqual(self.login(options, b"ann", b"sesame"), "ann")

@@ -200,6 +200,22 @@ class TimerTests(SynchronousTestCase):
         self.talk.settle(ticket)
         self.assertEqual(self.talk.heard(), [Ack(PUBREL, 1)])
 
+    def test_waits_for_its_window(self) -> None:
+        """
+        A repeat that waits for the new window is not due before it has left.
+        """
+        self.talk.post(b"1")
+        self.talk.post(b"2")
+        self.talk.session.lost()
+        talk = Talk(4).open(resend_interval=20.0, window=1, outgoing=self.talk.session.outgoing)
+        talk.pass_time(30)
+        again = publish(b"1", 1, 1, dup=True)
+        self.assertEqual([*talk.first, *talk.heard()], [again, again])
+        talk.say(Ack(PUBACK, 1))
+        talk.pass_time(20)
+        again = publish(b"2", 1, 2, dup=True)
+        self.assertEqual(talk.heard(), [again, again])
+
     def test_not_while_paused(self) -> None:
         """
         To a client that does not read nothing is sent again; when it reads on it has an interval to answer.

@@ -62,7 +62,7 @@ class Dealing:
         groups = held.groups
         if groups is None or not self._piles:
             return
-        if len(groups) < len(self._piles):
+        if len(groups) <= len(self._piles):
             waiting = [group for group in groups if group in self._piles]
         else:
             waiting = [group for group in self._piles if group in groups]
@@ -159,9 +159,11 @@ class Dealing:
         if held.shares is None:
             held.shares = {}
         held.shares[item.ref] = group
-        if held.groups is not None and group in held.groups:
+        if held.groups is not None and len(held.groups) > 1 and group in held.groups:
+            # The next that this member takes is from another group, if there is one.
             del held.groups[group]
             held.groups[group] = None
+            self._piles[group] = self._piles.pop(group)
         if self._hand(held, delivery.copy(item.message, item.ref)):
             return True
         if held.shares is not None:

@@ -114,7 +114,7 @@ class Owed(Dealing):
                 self._pile_of(group).give_back(Outbound(item.message, item.message.qos, False, (), ref))
                 groups[group] = None
             else:
-                self._gone(item, reasons.UNSPECIFIED_ERROR)
+                self._over(item)
         return groups
 
     def discard(self, key: tuple[str, str]) -> None:
@@ -129,10 +129,7 @@ class Owed(Dealing):
         self._holdings.pop(held.key, None)
         held.over = True
         for item in held.given.values():
-            if item.sent:
-                self._count(item.message, -1)
-            else:
-                self._gone(item, reasons.UNSPECIFIED_ERROR)
+            self._over(item)
         held.given.clear()
         pile, held.pile = held.pile, None
         if pile is not None:
@@ -141,6 +138,15 @@ class Owed(Dealing):
         groups, held.groups = held.groups, None
         for group in groups or ():
             self._share_out(group)
+
+    def _over(self, item: Outbound) -> None:
+        """
+        Its session has ended: what had been sent counts as sent, the rest as dropped.
+        """
+        if item.sent:
+            self._count(item.message, -1)
+        else:
+            self._gone(item, reasons.UNSPECIFIED_ERROR)
 
     def _scatter(self, pile: Pile) -> None:
         while pile.waiting:

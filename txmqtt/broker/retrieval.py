@@ -52,7 +52,7 @@ class Retrieval(Waiter):
             self._begin()
         room = self._broker.policy.retained_page
         while self._at < len(self._messages):
-            if not room or not self._may_go_on():
+            if not self._may_go_on() or (room <= 0 and self._said_something()):
                 return False
             message = self._messages[self._at]
             self._at += 1
@@ -100,6 +100,13 @@ class Retrieval(Waiter):
         if self._pending:
             self._pending = [ticket for ticket in self._pending if not ticket.done]
         return len(outgoing.ids) + len(self._pending) < outgoing.window
+
+    def _said_something(self) -> bool:
+        """
+        We are called again when it has been written. (All of a page may be too large for this client.)
+        """
+        session = self._member.session
+        return session is not None and session.out_size > 0
 
     def _wanted(self, message: Message) -> bool:
         member = self._member

@@ -17,7 +17,7 @@ from txmqtt.broker.shared import Group
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import SUBACK
 from txmqtt.codec.packets import Subscribe, Subscription, Unsubscribe
-from txmqtt.codec.topics import levels, split_share
+from txmqtt.codec.topics import SHARE, filter_syntax_error, levels, split_share
 from txmqtt.session.server import ServerSession
 from txmqtt.session.tickets import DONE, Ticket, Waiter
 
@@ -68,6 +68,8 @@ class Subscriptions:
         The QoS granted to a subscription, or from 0x80 up why there is none.
         """
         policy = self._broker.policy
+        if asked.filter.startswith(SHARE) and filter_syntax_error(asked.filter, True) is not None:
+            return reasons.TOPIC_FILTER_INVALID  # to the letter of 3.x it is a level like any other; here it is not
         if levels(below) > policy.max_topic_levels:
             return reasons.TOPIC_FILTER_INVALID
         if len(member.grants) >= policy.max_subscriptions and asked.filter not in member.grants:

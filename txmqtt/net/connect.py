@@ -62,7 +62,7 @@ async def _connect(endpoint: IStreamClientEndpoint, factory: MQTTClientFactory) 
     assert client is not None
     try:
         return await client.whenReady()
-    except BaseException:
+    except Exception:  # cancelling is one
         client.session.end(reasons.UNSPECIFIED_ERROR, "nobody waits for it any more", True)
         raise
 

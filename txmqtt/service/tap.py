@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.cred.checkers import FilePasswordDB, InMemoryUsernamePasswordDatabaseDontUse
@@ -137,8 +138,8 @@ def makeService(options: BrokerOptions) -> BrokerProcess:
     """
     from twisted.internet import reactor
 
-    twistd = options.parent
-    if twistd is not None and not twistd["nodaemon"] and not twistd["chroot"]:
+    twistd: Mapping[str, Any] = options.parent or {}  # "twist" has no daemons
+    if not twistd.get("nodaemon", True) and not twistd.get("chroot"):
         # What a daemon's service raises when it starts, twistd cuts to 100 bytes and adds a line of its own. So it is
         # tried before, as far as it can be tried without a trace.
         for endpoint in options["listen"]:

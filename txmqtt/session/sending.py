@@ -86,7 +86,7 @@ class Sending(Voice):
             ticket = self._sending(item)
             if item.qos == 2:
                 gate = self._publishes
-                if gate is None and not ticket.done:
+                if gate is None and (ticket.failed or not ticket.done):
                     gate = self._publishes = Gate(self._out_publish)
                 if gate is not None:
                     gate.admit(ticket, item.packet_id)
@@ -246,7 +246,7 @@ class Sending(Voice):
         if not self.resend_interval or self.outgoing is None or self.paused:
             return NEVER
         oldest = NEVER
-        for item in self.outgoing.unanswered():
+        for item in self._watched():
             if item.sent_at < oldest:
                 oldest = item.sent_at
         return max(oldest, self._resend_from) + self.resend_interval
@@ -257,18 +257,27 @@ class Sending(Voice):
         in the order of their first sending [MQTT311-4.6.0-1] [MQTT311-4.6.0-4]. 5.0 forbids it on a live connection
         [MQTT5-4.4.0-1], so the interval is always 0 there.
         """
+        interval = self.resend_interval
+        if self._resend_from + interval > now:
+            return
+        for item in self._watched():
+            if item.sent_at + interval > now:
+                continue
+            if item.released:
+                self._let_pubrel(item.packet_id, reasons.SUCCESS)
+            elif self.phase == OPEN:
+                self._transmit(item)
+
+    def _watched(self) -> list[Outbound]:
+        """
+        What is with the peer, in the order in which it would go again: not what waits at a gate or for its window.
+        """
         outgoing = self.outgoing
         assert outgoing is not None
-        since = now - self.resend_interval
-        if self._resend_from > since:
-            return
         gate = self._pubrels
-        for item in outgoing.released():
-            if item.sent_at <= since and not (gate is not None and gate.holds(item.packet_id)):
-                self._let_pubrel(item.packet_id, reasons.SUCCESS)
-        for item in outgoing.unanswered():
-            if item.sent_at <= since and item.counted and not item.released and self.phase == OPEN:
-                self._transmit(item)
+        found = [item for item in outgoing.released() if gate is None or not gate.holds(item.packet_id)]
+        found.extend(item for item in outgoing.unanswered() if item.counted and not item.released)
+        return found
 
     def resume(self) -> None:
         self._resend_from = self.turn.now

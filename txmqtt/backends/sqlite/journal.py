@@ -21,22 +21,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
 
 from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.batch import Batch
 from txmqtt.backends.sqlite.errors import StoreError, explain
-from txmqtt.backends.sqlite.reader import Reader, in_thread
+from txmqtt.backends.sqlite.reader import Reader
 from txmqtt.backends.sqlite.shapes import Figures, Limits, Owner
 from txmqtt.backends.sqlite.tables import Key, Row, Schema, Table, Value
 from txmqtt.backends.sqlite.worker import Slot, ThreadWorker, Worker
 from txmqtt.backends.sqlite.writer import DOUBTFUL, POISONED, WRITTEN, Outcome, Writer
 from txmqtt.codec import reasons
 from txmqtt.session.tickets import Ticket
-
-T = TypeVar("T")
 
 #: Seconds between two tries while the disk fails, and until a journal with nothing to do tidies its log.
 PROBE: Final = 1.0
@@ -85,18 +83,22 @@ class Journal:
         self._worker = workers("txmqtt writer")
         self._reads = workers("txmqtt reader")
         self._writer = Writer(path, schema, durability, seconds, self._limits.wal, connect)
-        self._reader = Reader(path, self._reads, reactor, connect)
+        self._reader = Reader(path, self._reads, reactor, workers, connect)
         self._slot = Slot()
         self._batch: Batch | None = None  # in our hands: it grows, or waits for the disk to recover
         self._waiting: deque[Batch] = deque()  # offered to the writer, and undecided
         self._doubt: Batch | None = None
+        self._alarmed = False  # the owner was told of trouble, and not yet that it is over
         self._alarm: Any = None  # the next probe, or the tidying of an idle journal
         self._opened = False
         self._over = False
         self._closing: Deferred[None] | None = None
+        # What is read without writing, the reader does.
         self.read = self._reader.read
         self.pages = self._reader.pages
         self.rows = self._reader.rows
+        self.backup = self._reader.backup
+        self.check = self._reader.check
 
     def open(self) -> None:
         """
@@ -205,18 +207,12 @@ class Journal:
         """
         if not self.healthy:
             return False
-        batch, waiting = self._batch, self._waiting
-        if not waiting:
-            if batch is None:
-                return True
-            oldest, operations, size = batch.since, batch.operations, batch.size
-        else:
-            oldest = waiting[0].since
-            operations = sum(each.operations for each in waiting)
-            size = sum(each.size for each in waiting)
-            if batch is not None:
-                operations += batch.operations
-                size += batch.size
+        oldest, operations, size = now, 0, 0
+        for each in (*self._waiting, self._batch):
+            if each is not None:
+                oldest = min(oldest, each.since)
+                operations += each.operations
+                size += each.size
         limits = self._limits
         return now - oldest <= limits.age and operations < limits.operations and size < limits.size
 
@@ -224,8 +220,7 @@ class Journal:
         """
         Seconds since the oldest operation that is not committed, 0 where there is none.
         """
-        batch = self._waiting[0] if self._waiting else self._batch
-        return now - batch.since if batch is not None else 0.0
+        return max((now - each.since for each in (*self._waiting, self._batch) if each is not None), default=0.0)
 
     def sizes(self) -> tuple[int, int]:
         """
@@ -256,8 +251,8 @@ class Journal:
         try:
             number = self._writer.reopen()
             self._writer.confirm()
-        except Exception as error:
-            self._reactor.callFromThread(self._still, number, error)
+        except Exception:
+            self._reactor.callFromThread(self._still, number)
         else:
             self._reactor.callFromThread(self._mended, number)
 
@@ -270,23 +265,27 @@ class Journal:
             if outcome.rows:
                 self.figures.count(outcome.rows, outcome.seconds)
             self._settle([batch], reasons.SUCCESS)
-            if self._alarm is None and not self._waiting and self.healthy and self._closing is None:
-                self._alarm = self._reactor.callLater(IDLE, self._idle)
+            self._calm()
+            if self._alarm is None and self.healthy:
+                self._alarm_in(IDLE, self._idle)
             return
         self.figures.failures += 1
         self._recall()
+        self._slot.free()
         if outcome.fate == POISONED:
             self._fail(reasons.IMPLEMENTATION_SPECIFIC_ERROR)
-            self._resume()
             return
         if outcome.fate == DOUBTFUL:
             self._doubt = batch
         self.healthy = False
-        assert outcome.error is not None
-        self._owner.troubled(str(explain(outcome.error, self.path)))
+        if not self._alarmed:
+            self._alarmed = True
+            assert outcome.error is not None
+            self._owner.troubled(str(explain(outcome.error, self.path)))
         if self._doubt is None:
             self._fail(reasons.QUOTA_EXCEEDED)
-        if self._closing is None:
+            self._alarm_in(PROBE, self._try_again)
+        else:
             self._try_again()
 
     def _recall(self) -> None:
@@ -321,64 +320,49 @@ class Journal:
         """
         Open the file again, the reader's connection too, so that what is found is what a restart would find.
         """
-        if self._alarm is not None and self._alarm.active():
-            self._alarm.cancel()
-        self._alarm = None
-        self._reader.close().addCallback(lambda _: self._worker.do(self._mend))
+        if self._closing is None:
+            self._hush()
+            self._reader.close().addCallback(lambda _: self._worker.do(self._mend))
 
-    def _still(self, number: int | None, error: Exception) -> None:
+    def _still(self, number: int | None) -> None:
         if self._doubt is not None and number is not None and number < self._doubt.number:
             self._fail(reasons.QUOTA_EXCEEDED)
-        if self._closing is None:
-            self._alarm = self._reactor.callLater(PROBE, self._try_again)
+        self._alarm_in(PROBE, self._try_again)
 
     def _mended(self, number: int) -> None:
-        if self._doubt is not None:
-            if number >= self._doubt.number:
-                self._doubt = None
-                batch = self._waiting.popleft()
-                self._settle([batch], reasons.SUCCESS)
-            else:
-                self._fail(reasons.QUOTA_EXCEEDED)
-        self.healthy = True
-        self._owner.recovered()
-        self._resume()
+        if self._doubt is None:
+            self.healthy = True
+            self.flush()
+            self._calm()
+        elif number < self._doubt.number:
+            self._still(number)
+        else:
+            self._doubt = None
+            self._settle([self._waiting.popleft()], reasons.SUCCESS)
+            self._alarm_in(PROBE, self._try_again)  # it is known what was; whether more goes well is another question
 
-    def _resume(self) -> None:
-        self._slot.free()
-        self.flush()
+    def _calm(self) -> None:
+        """
+        The trouble is over when the disk took what there was to write.
+        """
+        if self._alarmed and self.healthy and not self._waiting:
+            self._alarmed = False
+            self._owner.recovered()
+
+    def _alarm_in(self, delay: float, call: Callable[[], None]) -> None:
+        self._hush()
+        if self._closing is None:
+            self._alarm = self._reactor.callLater(delay, call)
+
+    def _hush(self) -> None:
+        alarm, self._alarm = self._alarm, None
+        if alarm is not None and alarm.active():
+            alarm.cancel()
 
     def _idle(self) -> None:
         self._alarm = None
         if not self._waiting and self.healthy:
             self._worker.do(self._tidy)
-
-    # Beside the writing
-
-    def backup(self, target: str) -> Deferred[None]:
-        """
-        Copy everything committed into another file, which must not exist, while the writing goes on.
-
-        @return: fails with C{StoreError}.
-        """
-        return self._aside(lambda: files.backup(self.path, target))
-
-    def check(self, thorough: bool = False) -> Deferred[list[str]]:
-        """
-        Look the file over while the writing goes on.
-
-        @return: fires with what is wrong; nothing where all is well.
-        """
-        return self._aside(lambda: files.check(self.path, thorough))
-
-    def _aside(self, work: Callable[[], T]) -> Deferred[T]:
-        worker = self._workers("txmqtt store")  # its own: a long copy must not hold up the reads
-
-        def done(result: T) -> T:
-            worker.stop()
-            return result
-
-        return in_thread(worker, self._reactor, work).addBoth(done)
 
     # The end
 
@@ -391,8 +375,7 @@ class Journal:
             self._over = True
             return succeed(None)
         self.flush()
-        if self._alarm is not None and self._alarm.active():
-            self._alarm.cancel()
+        self._hush()
         self._opened = False
         self._closing = Deferred()
         self._reader.finish().addCallback(lambda _: self._worker.do(self._shut))

@@ -47,8 +47,20 @@ class Reader:
     Reads of one file.
     """
 
-    def __init__(self, path: str, worker: Worker, reactor: Any, connect: files.Connect = files.connect) -> None:
+    def __init__(
+        self,
+        path: str,
+        worker: Worker,
+        reactor: Any,
+        workers: Callable[[str], Worker],
+        connect: files.Connect = files.connect,
+    ) -> None:
+        """
+        @param worker: what the reads run on.
+        @param workers: makes another for what would hold them up.
+        """
         self._path = path
+        self._workers = workers
         self._worker = worker
         self._reactor = reactor
         self._connect = connect
@@ -102,6 +114,31 @@ class Reader:
                 connection.close()
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
+
+    def backup(self, target: str) -> Deferred[None]:
+        """
+        Copy everything committed into another file, which must not exist, while the writing goes on.
+
+        @return: fails with C{StoreError}.
+        """
+        return self._aside(lambda: files.backup(self._path, target))
+
+    def check(self, thorough: bool = False) -> Deferred[list[str]]:
+        """
+        Look the file over while the writing goes on.
+
+        @return: fires with what is wrong; nothing where all is well.
+        """
+        return self._aside(lambda: files.check(self._path, thorough))
+
+    def _aside(self, work: Callable[[], T]) -> Deferred[T]:
+        worker = self._workers("txmqtt store")
+
+        def done(result: T) -> T:
+            worker.stop()
+            return result
+
+        return in_thread(worker, self._reactor, work).addBoth(done)
 
     def close(self) -> Deferred[None]:
         """

@@ -1,0 +1,3 @@
+"""
+Tests of the journal, and of what stands on it.
+"""

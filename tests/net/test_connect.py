@@ -1,0 +1,276 @@
+"""
+From the address of a server to a client that it has accepted.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, UNIXClientEndpoint
+from twisted.internet.error import ConnectError, ConnectionRefusedError
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+import txmqtt
+from txmqtt import ConnectionClosed, MQTTClient, Refused, connect
+from txmqtt.codec.decode import Decoder
+from txmqtt.codec.packets import Connect
+from txmqtt.net.connect import endpoint_for
+
+
+class EndpointTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+
+    def test_internet(self) -> None:
+        """
+        A URL names host and port; 1883 is the default, 8883 with TLS.
+        """
+        for url, host, port in (
+            ("mqtt://broker", "broker", 1883),
+            ("mqtt://broker:1884", "broker", 1884),
+            ("mqtt://127.0.0.1:1884/", "127.0.0.1", 1884),
+            ("mqtt://[::1]:1884", "::1", 1884),
+        ):
+            with self.subTest(url=url):
+                endpoint, found = endpoint_for(self.reactor, url)
+                assert isinstance(endpoint, HostnameEndpoint)
+                self.assertEqual((endpoint._hostText, endpoint._port, found), (host, port, {}))
+        secure, _ = endpoint_for(self.reactor, "mqtts://broker")
+        self.assertEqual(secure._wrappedEndpoint._port, 8883)  # type: ignore[attr-defined]
+
+    def test_credentials(self) -> None:
+        """
+        A URL may name user and password, percent-encoded.
+        """
+        _, found = endpoint_for(self.reactor, "mqtt://us%40er:p%3Ass@broker")
+        self.assertEqual(found, {"username": "us@er", "password": "p:ss"})
+
+    def test_others(self) -> None:
+        """
+        A UNIX socket, a string that describes an endpoint, and an endpoint do as well.
+        """
+        unix, _ = endpoint_for(self.reactor, "unix:///run/my%20broker.sock")
+        assert isinstance(unix, UNIXClientEndpoint)
+        self.assertEqual(unix._path, "/run/my broker.sock")
+        described, _ = endpoint_for(self.reactor, "tcp:host=127.0.0.1:port=1884")
+        self.assertTrue(IStreamClientEndpoint.providedBy(described))
+        given = TCP4ClientEndpoint(self.reactor, "127.0.0.1", 1883)
+        self.assertIs(endpoint_for(self.reactor, given)[0], given)
+
+    def test_wrong_addresses(self) -> None:
+        """
+        An address that cannot be understood is refused at once; the words say what is, and never show a password.
+        """
+        table: list[tuple[Any, type[Exception], str]] = [
+            ("ws://user:secret@broker/mqtt", ValueError, "WebSocket is not supported yet; expected mqtt://host:port"),
+            ("wss://broker", ValueError, "WebSocket is not supported yet"),
+            ("http://user:secret@broker", ValueError, "cannot connect to http://; expected mqtt://host:port"),
+            ("tcp://broker:1883", ValueError, "cannot connect to tcp://; expected mqtt://host:port"),
+            ("mqtt://", ValueError, "without a host"),
+            ("mqtt://user:secret@broker:port", ValueError, "Port could not be cast"),
+            ("mqtt://broker:70000", ValueError, "Port out of range"),
+            ("mqtt://broker/topic", ValueError, "with the path '/topic'"),
+            ("mqtt://broker?x=y", ValueError, "query or fragment"),
+            ("unix://relative/path", ValueError, "expected unix:///path"),
+            ("unix://", ValueError, "expected unix:///path"),
+            ("localhost", ValueError, "cannot connect to 'localhost'.*expected mqtt://host:port"),
+            ("tcp:", ValueError, "expected mqtt://host:port"),
+            ("", ValueError, "expected mqtt://host:port"),
+            (1883, TypeError, "cannot connect to int; expected mqtt://host:port"),
+            (None, TypeError, "cannot connect to NoneType"),
+        ]
+        for to, error, words in table:
+            with self.subTest(to=to):
+                with self.assertRaisesRegex(error, words) as caught:
+                    connect(self.reactor, to)
+                self.assertNotIn("secret", str(caught.exception))
+
+
+@implementer(IStreamClientEndpoint)
+class WaitingEndpoint:
+    """
+    @ivar connected: what its C{connect} returned; to be fired by the test.
+    @ivar cancelled: whether somebody gave up.
+    """
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self.connected: Deferred[Any] = Deferred(self._cancel)
+        self.factory: IProtocolFactory | None = None
+
+    def _cancel(self, connected: object) -> None:
+        self.cancelled = True
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        self.factory = protocolFactory
+        return self.connected
+
+
+class ConnectTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.endpoint = WaitingEndpoint()
+        self.transport = StringTransport()
+
+    def connect(self, **options: Any) -> Deferred[MQTTClient]:
+        return connect(self.reactor, self.endpoint, seconds=self.reactor.seconds, client_id="me", **options)
+
+    def arrive(self) -> MQTTClient:
+        """
+        The transport is there.
+        """
+        assert self.endpoint.factory is not None
+        client = self.endpoint.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1883))
+        assert isinstance(client, MQTTClient)
+        client.makeConnection(self.transport)
+        self.endpoint.connected.callback(client)
+        return client
+
+    def assertQuiet(self) -> None:
+        """
+        No timer is left.
+        """
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def lose(self, client: MQTTClient) -> None:
+        client.connectionLost(Failure(ConnectError()))
+        self.assertQuiet()
+
+    def test_accepted(self) -> None:
+        """
+        Connecting fires with the client when the server has accepted it.
+        """
+        connecting = self.connect()
+        self.assertNoResult(connecting)
+        client = self.arrive()
+        self.assertNoResult(connecting)
+        client.dataReceived(b"\x20\x03\x00\x00\x00")
+        self.assertIs(self.successResultOf(connecting), client)
+        self.lose(client)
+
+    def test_options(self) -> None:
+        """
+        Options reach the server; those given by name before those of the URL.
+        """
+        url = "mqtt://user:pass@127.0.0.1"
+        connecting = connect(self.reactor, url, client_id="me", password="other", version=4, timeout=0)
+        ((host, port, factory, _, _),) = self.reactor.tcpClients
+        self.assertEqual((host, port), ("127.0.0.1", 1883))
+        client = factory.buildProtocol(None)
+        assert client is not None
+        client.makeConnection(self.transport)
+        heard = Decoder()
+        heard.feed(self.transport.value())
+        packet = heard.take()
+        assert isinstance(packet, Connect)
+        self.assertEqual(
+            (packet.client_id, packet.version, packet.username, packet.password), ("me", 4, "user", b"other")
+        )
+        client.connectionLost(Failure(ConnectError()))
+        self.failureResultOf(connecting, ConnectionClosed)
+
+    def test_refused(self) -> None:
+        """
+        Connecting fails with the server's reason when it refuses.
+        """
+        connecting = self.connect()
+        client = self.arrive()
+        client.dataReceived(b"\x20\x03\x00\x87\x00")
+        self.assertEqual(self.failureResultOf(connecting, Refused).value.reason, 0x87)
+        self.assertTrue(self.transport.disconnecting)
+        self.lose(client)
+
+    def test_no_server(self) -> None:
+        """
+        Connecting fails with what Twisted has to say about it when nobody listens.
+        """
+        connecting = self.connect()
+        self.endpoint.connected.errback(ConnectionRefusedError())
+        self.failureResultOf(connecting, ConnectionRefusedError)
+        self.assertQuiet()
+
+    def test_lost(self) -> None:
+        """
+        Connecting fails when the server hangs up instead of answering.
+        """
+        connecting = self.connect()
+        self.lose(self.arrive())
+        self.failureResultOf(connecting, ConnectionClosed)
+
+    def test_too_late_for_a_connection(self) -> None:
+        """
+        Connecting gives up after C{timeout}, even when there is not yet a connection.
+        """
+        connecting = self.connect(timeout=7)
+        self.reactor.advance(7)
+        error = self.failureResultOf(connecting, ConnectionClosed).value
+        self.assertEqual((str(error), error.remote), ("no connection within 7 s", True))
+        self.assertTrue(self.endpoint.cancelled)
+        self.assertQuiet()
+
+    def test_too_late_for_an_answer(self) -> None:
+        """
+        C{timeout} counts from the beginning; when it is over without an answer, the connection is closed.
+        """
+        connecting = self.connect(timeout=7)
+        self.reactor.advance(4)
+        client = self.arrive()
+        self.reactor.advance(3)
+        error = self.failureResultOf(connecting, ConnectionClosed).value
+        self.assertEqual(str(error), "no CONNACK within 7 s")
+        self.assertTrue(self.transport.disconnected or self.transport.disconnecting)
+        self.lose(client)
+
+    def test_cancel_before_a_connection(self) -> None:
+        """
+        Cancelling gives up the attempt.
+        """
+        connecting = self.connect()
+        connecting.cancel()
+        self.failureResultOf(connecting, CancelledError)
+        self.assertTrue(self.endpoint.cancelled)
+        self.assertQuiet()
+
+    def test_cancel_before_an_answer(self) -> None:
+        """
+        Cancelling aborts a connection that has not been accepted yet.
+        """
+        connecting = self.connect()
+        client = self.arrive()
+        connecting.cancel()
+        self.failureResultOf(connecting, CancelledError)
+        self.assertTrue(self.transport.disconnected or self.transport.disconnecting)
+        self.lose(client)
+
+    def test_endless_patience(self) -> None:
+        """
+        With a timeout of 0 there is none.
+        """
+        connecting = self.connect(timeout=0)
+        self.reactor.advance(1e6)
+        self.assertNoResult(connecting)
+        client = self.arrive()
+        self.reactor.advance(1e6)
+        self.assertNoResult(connecting)
+        self.lose(client)
+        self.failureResultOf(connecting, ConnectionClosed)
+
+
+class ImportTests(SynchronousTestCase):
+    def test_no_reactor_is_installed(self) -> None:
+        """
+        Importing the package leaves the choice of a reactor to the program.
+        """
+        script = "import sys, txmqtt; sys.exit('twisted.internet.reactor' in sys.modules)"
+        home = str(Path(txmqtt.__file__ or "").resolve().parent.parent)
+        subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": home})
