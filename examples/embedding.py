@@ -8,7 +8,7 @@ from sys import argv
 
 from twisted.internet.task import LoopingCall, react
 
-from txmqtt.service.broker import makeBroker
+from txmqtt import makeBroker
 
 
 async def main(reactor, listen="tcp:1883:interface=127.0.0.1"):

@@ -3,6 +3,7 @@ MQTT 3.1, 3.1.1 and 5.0 for Twisted: a broker and a client.
 """
 
 from txmqtt._build import __version__, compiled
+from txmqtt.broker.policy import Policy
 from txmqtt.codec.errors import (
     ConnectionClosed,
     LocalProtocolError,
@@ -13,27 +14,37 @@ from txmqtt.codec.errors import (
 )
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
+from txmqtt.net.auth import IMQTTUser, Realm, User
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.connect import connect
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.values import Acknowledgement, Message, QoS, Will
+from txmqtt.service.broker import BrokerService, makeBroker
+from txmqtt.service.listener import CannotListen
 
 __all__ = [
     "Acknowledgement",
+    "BrokerService",
+    "CannotListen",
     "ConnectionClosed",
+    "IMQTTUser",
     "LocalProtocolError",
     "MQTTClient",
     "MQTTClientFactory",
     "MQTTError",
     "Message",
+    "Policy",
     "Properties",
     "ProtocolError",
     "QoS",
+    "Realm",
     "ReasonCode",
     "Refused",
     "RemoteProtocolError",
+    "User",
     "Will",
     "__version__",
     "compiled",
     "connect",
+    "makeBroker",
 ]

@@ -146,7 +146,11 @@ class OurBroker(Running):
     def __init__(self, *options: str) -> None:
         listen = ["--listen", "tcp:0:interface=127.0.0.1"]
         super().__init__([*TWISTD, "-n", "mqtt-broker", *listen, *options])
-        self.port = int(self.says(r"listening on 127\.0\.0\.1:(\d+)")[1])
+        try:
+            self.port = int(self.says(r"listening on 127\.0\.0\.1:(\d+)")[1])
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
 
 
 class Mosquitto(Running):
@@ -161,7 +165,11 @@ class Mosquitto(Running):
         configuration = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", *lines]
         (folder / "mosquitto.conf").write_text("\n".join(configuration) + "\n")
         super().__init__([program, "-c", str(folder / "mosquitto.conf")], folder)
-        until(self._listens, f"mosquitto to listen:\n{self.log}")
+        try:
+            until(self._listens, "mosquitto to listen")
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
 
     def _listens(self) -> bool:
         with socket.socket() as door:

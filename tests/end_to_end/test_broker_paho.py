@@ -217,7 +217,7 @@ class PahoTests(PahoCase):
 
     def test_shared_subscription(self) -> None:
         """
-        Each message for a shared subscription reaches exactly one of its members [MQTT5-4.8.2-4].
+        Each message for a shared subscription reaches exactly one of its members.
         """
         for name, version in VERSIONS.items():
             for qos in (0, 1, 2):
@@ -249,7 +249,7 @@ class PahoFiveTests(PahoCase):
     def test_properties(self) -> None:
         """
         What a publisher says about its message reaches the subscriber unaltered, user properties in their order
-        [MQTT5-3.3.2-4] [MQTT5-3.3.2-17] [MQTT5-3.3.2-18] [MQTT5-3.3.2-20].
+        [MQTT5-3.3.2-4] [MQTT5-3.3.2-15] [MQTT5-3.3.2-16] [MQTT5-3.3.2-17] [MQTT5-3.3.2-18] [MQTT5-3.3.2-20].
         """
         peer = self.connected(FIVE)
         identified = told(PacketTypes.SUBSCRIBE, SubscriptionIdentifier=268_435_455)

@@ -24,6 +24,7 @@ from txmqtt.codec.packets import (
     Unsuback,
     Unsubscribe,
 )
+from txmqtt.session.packet_ids import Pending
 
 
 def ignore(message: Message) -> None:
@@ -253,9 +254,36 @@ class TurnTests(ClientTestCase):
         """
         client = self.open()
         before = self.transport.writes
-        for _ in range(100):
-            client.publish("t", bytes(10_000))
+        answers = [client.publish("t", bytes(10_000)) for _ in range(100)]
         self.assertGreater(self.transport.writes, before + 10)
+        self.assertEqual(len(self.said()), 100)
+        for answer in answers:
+            self.assertEqual(self.answer(answer), [0])
+
+    def test_reactor_goes_on(self) -> None:
+        """
+        Who awaits every publish lets the reactor go on now and then, inside a read and outside, however fast the server
+        reads.
+        """
+        client = self.open()
+        published: list[int] = []
+
+        async def forever(message: Message | None = None) -> None:
+            while len(published) < 100:
+                await client.publish("t", bytes(10_000))
+                published.append(1)
+
+        client.on_message = forever
+        for begin in (forever, lambda: self.hears(Publish(b"t", b"go"))):
+            with self.subTest(begin=begin):
+                published.clear()
+                story = begin()
+                if story is not None:
+                    Deferred.fromCoroutine(story)
+                self.assertLess(len(published), 20)
+                for _ in range(20):
+                    self.clock.advance(0)
+                self.assertEqual(len(published), 100)
 
     def test_inside_a_read(self) -> None:
         """
@@ -397,6 +425,30 @@ class SubscribeTests(ClientTestCase):
         self.assertEqual(self.said(), [Unsubscribe(2, [b"t"])])
         self.hears(Suback(1, [0]), Publish(b"t", b"p"), Unsuback(2, [0]))
         self.assertEqual(self.got, [("rest", "t", b"p")])
+
+    def test_cancel_of_unsubscribe(self) -> None:
+        """
+        Cancelling an unsubscribe sends only its waiter home: the callback goes when the server agrees.
+        """
+        client = self.open(on_message=self.note("rest"))
+        self.ignore(client.subscribe("t", self.note("x")))
+        self.hears(Suback(1, [0]))
+        answer = client.unsubscribe("t")
+        answer.cancel()
+        self.failureResultOf(answer, CancelledError)
+        self.hears(Publish(b"t", b"1"), Unsuback(2, [0]), Publish(b"t", b"2"))
+        self.assertEqual(self.got, [("x", "t", b"1"), ("rest", "t", b"2")])
+
+    def test_cancel_without_room(self) -> None:
+        """
+        Cancelling works even when the server can not be told.
+        """
+        client = self.open()
+        answer = client.subscribe("t", self.note("x"))
+        while client.session.books.ids.take(Pending()):
+            pass
+        answer.cancel()
+        self.failureResultOf(answer, CancelledError)
 
     def test_cancel_of_another_callback(self) -> None:
         """

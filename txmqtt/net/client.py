@@ -9,6 +9,7 @@ its way stays on its way. All verbs may be called from within callbacks.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from time import monotonic
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -24,7 +25,7 @@ from txmqtt.net.arguments import KnownNames, check_options, check_properties, fi
 from txmqtt.net.connection import ClientConnection, told
 from txmqtt.net.handlers import Callback, Handler, Handlers
 from txmqtt.net.settings import Settings
-from txmqtt.net.values import Acknowledgement
+from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.net.waiters import Waiters
 from txmqtt.session.client import ClientSession
 from txmqtt.session.incoming import Incoming
@@ -33,10 +34,9 @@ from txmqtt.session.tickets import Ticket
 from txmqtt.session.verbs import Request, Verbs
 from txmqtt.session.voice import OPEN
 
-#: So much is written before the turn ends, bytes.
+#: When a turn has published so much, bytes, it is written before the turn ends, and who awaits it lets others go on.
 _ENOUGH = 65_536
 
-_DONE = Acknowledgement((ReasonCode.SUCCESS,))
 _NAMES = KnownNames()
 _SEEN = _NAMES.seen
 
@@ -72,7 +72,6 @@ class MQTTClient(ClientConnection):
         super().__init__(settings, client_id, handlers, clock, seconds)
         self._waiters: Waiters[Acknowledgement] = Waiters()
         self._asks: dict[int, _Ask] = {}
-        self._unwritten: list[_Answer] = []  # of QoS 0, while the server does not read
         self.session = ClientSession(
             self.turn,
             self,
@@ -107,7 +106,7 @@ class MQTTClient(ClientConnection):
         Send a message.
 
         @return: fires when the server has it: at its PUBACK or PUBCOMP; at QoS 0 when the connection has taken it,
-            which it does at once unless the server reads too slowly.
+            which it does at once until this turn of the reactor has published much, or the server reads too slowly.
         """
         try:
             name = _SEEN[topic]
@@ -136,12 +135,11 @@ class MQTTClient(ClientConnection):
                 session.publish(name, data, 0, bool(retain), properties, 0)
             except LocalProtocolError as error:
                 return fail(error)
-            if session.paused:
-                answer = Deferred()
-                self._unwritten.append(answer)
-                return answer
-            answer = succeed(_DONE)
-        if session.out_size > _ENOUGH:
+            if not session.paused and session.out_size < _ENOUGH:
+                return succeed(DONE)
+            answer = Deferred()
+            self._unwritten.append(answer)
+        if session.out_size >= _ENOUGH:
             session.flush()
         return answer
 
@@ -249,7 +247,7 @@ class MQTTClient(ClientConnection):
 
     def _cancel(self, answer: _Answer) -> None:
         ref = self._waiters.forget(answer)
-        ask = self._asks.pop(ref, None)
+        ask = self._asks.get(ref)
         if ask is None:
             books = self.session.books
             for item in books.waiting or ():
@@ -257,11 +255,13 @@ class MQTTClient(ClientConnection):
                     books.withdraw(item)
                     break
         elif ask.kind == SUBSCRIBE:
+            del self._asks[ref]
             self._revert(ask)
             gone = [filter for filter in ask.filters if self._handlers.get(filter) is None]
             if gone and self.session.phase == OPEN:
                 self._enter()
-                self.session.unsubscribe(gone, None, 0)  # and nobody waits for it
+                with suppress(LocalProtocolError):
+                    self.session.unsubscribe(gone, None, 0)  # nobody waits for it
 
     def _revert(self, ask: _Ask) -> None:
         """
@@ -288,7 +288,7 @@ class MQTTClient(ClientConnection):
         if answer is None:
             return
         if reason == reasons.SUCCESS and properties is None:
-            answer.callback(_DONE)
+            answer.callback(DONE)
         elif reason < reasons.FAILURE:
             answer.callback(Acknowledgement((ReasonCode(reason),), properties))
         else:
@@ -337,16 +337,7 @@ class MQTTClient(ClientConnection):
         """
         answer = self._waiters.waiting.pop(ref, None)
         if answer is not None:
-            answer.callback(_DONE)
-
-    def resumeProducing(self) -> None:
-        """
-        See C{MQTTProtocol}: what waited for the server to read is with the transport now.
-        """
-        super().resumeProducing()
-        unwritten, self._unwritten = self._unwritten, []
-        for answer in unwritten:
-            answer.callback(_DONE)
+            answer.callback(DONE)
 
     def _abandon(self, written: bool) -> None:
         # Bookkeeping first, strangers' code last.
@@ -361,7 +352,7 @@ class MQTTClient(ClientConnection):
         unwritten, self._unwritten = self._unwritten, []
         for answer in unwritten:
             if written:
-                answer.callback(_DONE)
+                answer.callback(DONE)
             else:
                 answer.errback(self._why())
         self._waiters.abandon(self._why)

@@ -25,6 +25,7 @@ from txmqtt.codec.properties import Properties
 from txmqtt.net.handlers import Callback, Handlers
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.settings import Settings
+from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.session.client import ClientSession
 from txmqtt.session.turn import Turn
 from txmqtt.session.verbs import Verbs
@@ -66,6 +67,7 @@ class ClientConnection(MQTTProtocol):
         self._end: tuple[str, int, bool] | None = None  # words, reason, and whether it was the other side
         self._ready: list[Deferred[Any]] = []
         self._closed: list[Deferred[ConnectionClosed]] = []
+        self._unwritten: list[Deferred[Acknowledgement]] = []  # of QoS 0, until the turn ends or the server reads
         self._flushing: IDelayedCall | None = None
         self._inside = False
         self.turn.now = seconds()
@@ -164,6 +166,8 @@ class ClientConnection(MQTTProtocol):
         self._flushing = None
         self.turn.now = self._seconds()
         self.turn.flush()
+        if self._unwritten and not self.session.paused:
+            self._written()
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -175,6 +179,23 @@ class ClientConnection(MQTTProtocol):
         finally:
             self._inside = False
         self.turn.flush()
+        if self._unwritten and not self.session.paused:
+            self._written()
+
+    def resumeProducing(self) -> None:
+        """
+        See C{MQTTProtocol}: what waited for the server to read is with the transport now.
+        """
+        super().resumeProducing()
+        self._written()
+
+    def _written(self) -> None:
+        """
+        What waited for room is with the transport now.
+        """
+        unwritten, self._unwritten = self._unwritten, []
+        for answer in unwritten:
+            answer.callback(DONE)
 
     # The end
 

@@ -90,6 +90,10 @@ class Acknowledgement:
         return f"<acknowledgement: {', '.join(reason.name for reason in self.reasons)}>"
 
 
+#: It went well, and there is no more to say.
+DONE = Acknowledgement((ReasonCode.SUCCESS,))
+
+
 class Will:
     """
     The message that the server publishes for us should we go without saying goodbye.

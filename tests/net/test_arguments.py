@@ -1,0 +1,65 @@
+"""
+What users pass, judged at the door. How the verbs use it is in C{test_client}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txmqtt.net.arguments import KnownNames, filter_list, payload_bytes, qos_number, topic_bytes
+
+
+class Bytes(bytes):
+    pass
+
+
+class ArgumentTests(SynchronousTestCase):
+    def test_topics(self) -> None:
+        """
+        A topic may be str or bytes; as long as the standard allows.
+        """
+        self.assertEqual(topic_bytes("a/ä"), "a/ä".encode())
+        self.assertEqual(topic_bytes(b"a/b"), b"a/b")
+        self.assertEqual(len(topic_bytes("ä" * 32_767)), 65_534)
+        self.assertRaises(ValueError, topic_bytes, "ä" * 32_768)
+
+    def test_filters(self) -> None:
+        """
+        One filter or several; on 3.x C{$share} is a level like any other.
+        """
+        self.assertEqual(filter_list("a/#", 5), [b"a/#"])
+        self.assertEqual(filter_list(("a", b"b"), 5), [b"a", b"b"])
+        self.assertEqual(filter_list("$share/g", 4), [b"$share/g"])
+        self.assertRaises(ValueError, filter_list, "$share/g", 5)
+
+    def test_plain_bytes(self) -> None:
+        """
+        A payload of a class of the user's own is sent as plain bytes.
+        """
+        self.assertIs(type(payload_bytes(Bytes(b"p"))), bytes)
+        plain = b"p"
+        self.assertIs(payload_bytes(plain), plain)
+
+    def test_plain_numbers(self) -> None:
+        """
+        A QoS may be any integer that means 0, 1 or 2.
+        """
+        self.assertIs(type(qos_number(2)), int)
+        for wrong in (1.0, "1", None, True):
+            with self.subTest(wrong=wrong):
+                self.assertRaises(TypeError, qos_number, wrong)
+
+
+class KnownNamesTests(SynchronousTestCase):
+    def test_bounded(self) -> None:
+        """
+        However many topics are used, only so many are remembered, and no long ones.
+        """
+        names = KnownNames(size=3, length=5)
+        for number in range(10):
+            self.assertEqual(names.learn(f"t{number}"), b"t%d" % number)
+            self.assertLessEqual(len(names.seen), 3)
+        self.assertEqual(names.learn("long-topic"), b"long-topic")
+        self.assertNotIn("long-topic", names.seen)
+        self.assertRaises(ValueError, names.learn, "a/#")
+        self.assertNotIn("a/#", names.seen)
