@@ -88,7 +88,8 @@ class ServerTests(_TestCase):
 
     async def test_publish_and_subscribe(self) -> None:
         """
-        Messages of each QoS arrive once, in order, as they were sent, and are acknowledged.
+        Messages of each QoS arrive once, in order, as they were sent, and are acknowledged [MQTT311-7.1.2-1]
+        [MQTT5-4.2.0-1].
         """
         for version in VERSIONS:
             client = await self.connect(version)

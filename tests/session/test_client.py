@@ -11,6 +11,7 @@ from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
 from txmqtt.codec.errors import LocalProtocolError
 from txmqtt.codec.packets import (
     Ack,
+    Auth,
     Connack,
     Connect,
     Disconnect,
@@ -326,6 +327,18 @@ class HostileServerTests(SynchronousTestCase):
                     client.hears(packet)
                     assert client.link.closed is not None
                     self.assertEqual(client.link.closed[0], 0x82)
+
+    def test_authentication_out_of_nothing(self) -> None:
+        """
+        A server that begins an authentication which nobody asked for is let go; no AUTH answers it [MQTT5-4.12.0-7].
+        """
+        challenge = Auth(0x18, Properties(authentication_method="m"))
+        for client, last_words in ((Client(), []), (Client().opened(), [Disconnect(0x82)])):
+            client.said()
+            client.hears(challenge)
+            self.assertEqual(client.said(), last_words)
+            assert client.link.closed is not None
+            self.assertEqual(client.link.closed[0], 0x82)
 
     def test_answers_to_nothing(self) -> None:
         """

@@ -253,7 +253,8 @@ class AliasTests(SynchronousTestCase):
 class SubscribeTests(SynchronousTestCase):
     def test_granted(self) -> None:
         """
-        The answer tells what was granted, in the order asked, failures included.
+        The answer tells what was granted, in the order asked, failures included; with it the packet identifier is free
+        again [MQTT311-2.3.1-3].
         """
         for version, codes in ((3, [0, 1]), (4, [2, 0x80]), (5, [1, 0x87])):
             with self.subTest(version=version):

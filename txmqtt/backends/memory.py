@@ -117,8 +117,7 @@ class MemoryBackend:
         Let go of retained messages whose time is over.
         """
         for retained in self._retained.values():
-            for message in retained.expired(wall):
-                retained.clear(message.topic)
+            for message in retained.expire(wall):
                 if self._hall is not None:
                     self._hall.dropped(message, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
         self._tally()

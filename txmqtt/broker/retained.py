@@ -6,6 +6,8 @@ Topics are kept in a tree by level, so that a filter finds what it matches witho
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
+
 from txmqtt.session.message import Message
 
 
@@ -27,6 +29,9 @@ class Retained:
         self.count = 0
         self.size = 0
         self._root = _Node()
+        self._mortal = 0  # so many of them expire
+        self._due: list[tuple[float, int, bytes]] = []  # a heap of when, and which; some have been replaced since
+        self._entries = 0
 
     def get(self, topic: bytes) -> Message | None:
         """
@@ -52,11 +57,34 @@ class Retained:
                 child = node.children[level] = _Node()
             node = child
         if node.message is not None:
-            self.size -= node.message.size
-        else:
-            self.count += 1
+            self._off(node.message)
+        self.count += 1
         self.size += message.size
         node.message = message
+        if message.expires_at:
+            self._mortal += 1
+            self._entries += 1
+            heappush(self._due, (message.expires_at, self._entries, message.topic))
+            if len(self._due) > 2 * self._mortal + 1_000:
+                self._tidy()
+
+    def _off(self, message: Message) -> None:
+        self.count -= 1
+        self.size -= message.size
+        if message.expires_at:
+            self._mortal -= 1
+
+    def _tidy(self) -> None:
+        """
+        A topic whose message is replaced again and again must not fill the heap.
+        """
+        current: dict[bytes, tuple[float, int, bytes]] = {}
+        for entry in self._due:
+            message = self.get(entry[2])
+            if message is not None and message.expires_at == entry[0]:
+                current[entry[2]] = entry
+        self._due = list(current.values())
+        heapify(self._due)
 
     def clear(self, topic: bytes) -> bool:
         """
@@ -74,8 +102,7 @@ class Retained:
         if message is None:
             return False
         path[-1].message = None
-        self.count -= 1
-        self.size -= message.size
+        self._off(message)
         while levels and path[-1].message is None and path[-1].children is None:
             path.pop()
             _cut(path[-1], levels.pop())
@@ -87,17 +114,24 @@ class Retained:
         """
         found: list[Message] = []
         _search(self._root, filter.split(b"/"), 0, found)
-        if not any(message.expires_at for message in found):
+        if not self._mortal:
             return found
         return [message for message in found if not message.expired(wall)]
 
-    def expired(self, wall: float) -> list[Message]:
+    def expire(self, wall: float) -> list[Message]:
         """
-        All messages whose time is over.
+        Let go of all messages whose time is over.
+
+        @return: those messages.
         """
         found: list[Message] = []
-        _everything(self._root, found)
-        return [message for message in found if message.expired(wall)]
+        due = self._due
+        while due and due[0][0] <= wall:
+            message = self.get(heappop(due)[2])
+            if message is not None and message.expired(wall):
+                self.clear(message.topic)
+                found.append(message)
+        return found
 
 
 def _cut(node: _Node, level: bytes) -> None:

@@ -116,11 +116,11 @@ class UsernamePassword:
         self.username = username
         self.password = password
 
-    def checkPassword(self, password: bytes) -> bool:
+    def checkPassword(self, password: bytes | str) -> bool:
         """
-        See C{IUsernamePassword}.
+        See C{IUsernamePassword}; some checkers keep passwords as text.
         """
-        return compare_digest(self.password, password)
+        return compare_digest(self.password, password.encode() if isinstance(password, str) else password)
 
 
 @implementer(ICredentialsChecker)

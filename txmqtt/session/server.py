@@ -25,6 +25,7 @@ from txmqtt.codec.properties import Properties
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
 from txmqtt.session.sink import ServerLink, ServerSink
+from txmqtt.session.threshold import Threshold
 from txmqtt.session.tickets import Gate, Held, Ticket
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import CLOSED, NEW, OPEN, OPENING
