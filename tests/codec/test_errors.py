@@ -37,6 +37,14 @@ class ErrorTests(SynchronousTestCase):
         self.assertEqual(ConnectionClosed("gone").reason, 0x80)
         self.assertEqual(ConnectionClosed("gone", 0x8B).reason, 0x8B)
 
+    def test_details(self) -> None:
+        """
+        A refusal of several things tells about each; the end of a connection tells which side it was.
+        """
+        self.assertEqual(Refused("no", 0x87).reasons, (0x87,))
+        self.assertEqual(Refused("no", 0x87, (0x00, 0x87)).reasons, (0x00, 0x87))
+        self.assertEqual([ConnectionClosed("gone").remote, ConnectionClosed("gone", 0x8B, True).remote], [False, True])
+
     def test_unsupported_version(self) -> None:
         """
         A version we do not speak is told with its level, so that the server can answer in the client's own terms.

@@ -78,6 +78,7 @@ class ExampleTests(SynchronousTestCase):
         Whoever closes the connection, the subscriber says why it ends.
         """
         server = Mosquitto()
+        self.addCleanup(server.stop)
         subscriber = self.example("subscriber.py", f"mqtt://127.0.0.1:{server.port}")
         subscriber.says(r"auto-\S+ listens")
         server.stop(signal.SIGKILL)

@@ -15,7 +15,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Server
 from twisted.internet.testing import StringTransport
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -196,38 +196,44 @@ class Client:
         self.protocol.connectionLost(Failure(ConnectionDone()))
 
 
+@implementer(ILogObserver)
+class Log:
+    """
+    What txmqtt logged.
+
+    @ivar said: as text.
+    @ivar records: the same, as it was handed to the log.
+    """
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.records: list[dict[str, Any]] = []
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if str(event.get("log_namespace", "")).startswith("txmqtt"):
+            self.said.append(formatEvent(event))
+            self.records.append(event)
+
+
 class BrokerTestCase(SynchronousTestCase):
     """
     A broker behind a factory.
-
-    @ivar events: what was logged, as text.
-    @ivar records: the same, as it was handed to the log.
     """
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.clients: list[Client] = []
-        self.events: list[str] = []
-        self.records: list[dict[str, Any]] = []
-        globalLogPublisher.addObserver(self._log)
-        self.addCleanup(globalLogPublisher.removeObserver, self._log)
+        self.log = Log()
+        globalLogPublisher.addObserver(self.log)
+        self.addCleanup(globalLogPublisher.removeObserver, self.log)
         self.begin()
 
-    def _log(self, event: dict[str, Any]) -> None:
-        if str(event.get("log_namespace", "")).startswith("txmqtt"):
-            self.events.append(formatEvent(event))
-            self.records.append(event)
-
-    def begin(
-        self,
-        *checkers: ICredentialsChecker,
-        realm: IRealm | None = None,
-        policy: Policy = Policy(sys_interval=0),  # noqa: B008
-    ) -> None:
+    def begin(self, *checkers: ICredentialsChecker, realm: IRealm | None = None, policy: Policy | None = None) -> None:
         """
         Make the broker; everybody may come in unless checkers are named.
         """
         turn, stats = Turn(), Stats()
+        policy = policy if policy is not None else Policy()
         self.stats = stats
         self.broker = Broker(policy, turn, stats, MemoryBackend(policy, stats, turn))
         portal = Portal(realm if realm is not None else Realm(), checkers or [Anybody()])

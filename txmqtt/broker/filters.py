@@ -103,27 +103,6 @@ class Filters:
         self._exact: dict[bytes, Interest] = {}
         self._root = _Node()
 
-    def find(self, filter: bytes) -> Interest | None:
-        """
-        The interest in this very filter, if anybody has it.
-        """
-        if not wild(filter):
-            return self._exact.get(filter)
-        node: _Node | None = self._root
-        levels = filter.split(b"/")
-        last = len(levels) - 1
-        for at, level in enumerate(levels):
-            assert node is not None
-            if at == last and level == _HASH:
-                return node.below
-            if level == _PLUS:
-                node = node.plus
-            else:
-                node = node.children.get(level) if node.children is not None else None
-            if node is None:
-                return None
-        return node.here if node is not None else None
-
     def add(self, filter: bytes) -> Interest:
         """
         The interest in this filter, made if nobody has it yet.

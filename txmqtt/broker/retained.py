@@ -16,6 +16,10 @@ class _Node:
         self.children: dict[bytes, _Node] | None = None
         self.message: Message | None = None
 
+    @property
+    def bare(self) -> bool:
+        return self.message is None and self.children is None
+
 
 class Retained:
     """
@@ -98,13 +102,13 @@ class Retained:
             if child is None:
                 return False
             path.append(child)
-        message = path[-1].message
+        node = path[-1]
+        message = node.message
         if message is None:
             return False
-        path[-1].message = None
+        node.message = None
         self._off(message)
-        while levels and path[-1].message is None and path[-1].children is None:
-            path.pop()
+        while levels and path.pop().bare:
             _cut(path[-1], levels.pop())
         return True
 

@@ -115,7 +115,8 @@ class ClientSession(Verbs):
             self.sink.refused(self, packet)
             self.end(packet.reason, f"the server refused the connection: {reasons.name(packet.reason)}")
             return
-        if packet.session_present and self._clean_start:  # [MQTT5-3.2.2-4]; 3.1.1 forbids the server to say it
+        # [MQTT5-3.2.2-4]; 3.1.1 forbids the server to say it. Without a clean start we have a session, empty or not.
+        if packet.session_present and self._clean_start:
             raise RemoteProtocolError("CONNACK with session present after a clean start")
         offered = packet.properties
         window = self._max_inflight

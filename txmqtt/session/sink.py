@@ -147,9 +147,7 @@ class ClientSink(Protocol):
         A publish has been acknowledged to its end.
         """
 
-    def answered(
-        self, session: Verbs, request: Request, reasons: list[int], properties: Properties | None
-    ) -> None:
+    def answered(self, session: Verbs, request: Request, reasons: list[int], properties: Properties | None) -> None:
         """
         A SUBSCRIBE or UNSUBSCRIBE has been answered.
         """
