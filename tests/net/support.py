@@ -164,6 +164,7 @@ class Client:
         self.protocol = protocol
         self.wire = wire
         self.version = version
+        self.gone = False
         self._decoder = Decoder(version)
 
     def say(self, *packets: Packet) -> None:
@@ -193,6 +194,7 @@ class Client:
         """
         Close the connection.
         """
+        self.gone = True
         self.protocol.connectionLost(Failure(ConnectionDone()))
 
 
@@ -244,7 +246,7 @@ class BrokerTestCase(SynchronousTestCase):
         No timer outlives its connection.
         """
         for client in self.clients:
-            if client.protocol in self.factory.guests:
+            if not client.gone:
                 client.leave()
         self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -143,14 +143,17 @@ class Broker:
             message.came(packet.frame, session.version)
         else:
             message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id)
-        durable = qos == 2 and member.durable
-        if packet.retain or durable or (qos and route.stored) or (qos == 2 and member.onward is not None):
-            ticket = self._accept(message, route, member, packet.packet_id if durable else 0, session.version == MQTT5)
+        if qos == 0 and not packet.retain:
+            self.fanout.send(message, route)
+            return DONE
+        if packet.retain or route.stored or (qos == 2 and (member.durable or member.onward is not None)):
+            remembered = packet.packet_id if qos == 2 and member.durable else 0
+            ticket = self._accept(message, route, member, remembered, session.version == MQTT5)
             if ticket.done and session.version < MQTT5:
                 return DONE  # 3.x can only say that it arrived; what became of it is counted
             return ticket
         taken = self.fanout.send(message, route)
-        if taken == TAKEN or qos == 0 or session.version < MQTT5:
+        if taken == TAKEN or session.version < MQTT5:
             return DONE
         if taken == ALL_FULL:
             return FULL

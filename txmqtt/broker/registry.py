@@ -53,6 +53,7 @@ class Member:
     @ivar discarded: the session ends with it, because the other begins a new one.
     @ivar ending: when the session expires; likewise C{will_due}; None while it is connected.
     @ivar retrievals: by filter, what new subscriptions are still to be sent of what has been retained.
+    @ivar retrieving: they are being sent just now.
     @ivar unsettled: by filter, what has been asked for and is not on record yet.
     @ivar onward: QoS 2 messages of this publisher that wait until they are kept.
     @ivar delivered: how many messages the backend has delivered.
@@ -77,6 +78,7 @@ class Member:
         self.ending: Appointment | None = None
         self.will_due: Appointment | None = None
         self.retrievals: OrderedDict[bytes, Retrieval] | None = None
+        self.retrieving = False
         self.unsettled: dict[bytes, Unsettled] | None = None
         self.onward: Onward | None = None
         self.delivered = 0

@@ -190,16 +190,24 @@ class Subscriptions:
         """
         Send more of what has been retained, if there is room.
         """
+        if not member.retrieving:  # what is sent may be written at once, and then we are asked for more
+            member.retrieving = True
+            try:
+                self._retrieve(member)
+            finally:
+                member.retrieving = False
+        if member.session is not None:
+            member.session.thirsty = member.stalled or member.retrievals is not None
+
+
+    def _retrieve(self, member: Member) -> None:
         while member.retrievals:
             first = next(iter(member.retrievals.values()))
             if not first.advance():
-                break
+                return
             if member.retrievals is not None:
                 member.retrievals.pop(first.filter, None)
-        if not member.retrievals:
-            member.retrievals = None
-        if member.session is not None:
-            member.session.thirsty = member.stalled or member.retrievals is not None
+        member.retrievals = None
 
 
 class Step:

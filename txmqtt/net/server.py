@@ -46,7 +46,6 @@ class MQTTServerProtocol(MQTTProtocol):
     session: ServerSession
 
     _logout: Callable[[], object] | None = None
-    _joined = False  # the broker decides, and counts, whether it may come in
     _entered = False
     _user: str | None = None
 
@@ -118,14 +117,12 @@ class MQTTServerProtocol(MQTTProtocol):
         login.addErrback(self._failed)
 
     def _welcome(self, answer: Avatar, packet: Connect) -> None:
-        _, avatar, logout = answer
+        _, avatar, self._logout = answer
         if self.session.phase != OPENING:  # it did not wait for the answer
-            logout()
+            self._log_out()
             return
-        self._logout = logout
         user = IMQTTUser(avatar)
         self._user = user.name
-        self._joined = True
         permissions = None if user.unrestricted else user
         token = token_hex(16) if not packet.client_id else ""
         self.turn.now = self._seconds()
@@ -154,6 +151,8 @@ class MQTTServerProtocol(MQTTProtocol):
         )
 
     def _turn_away(self, failure: Failure, packet: Connect) -> None:
+        if self.session.phase != OPENING:
+            return
         if failure.check(LoginFailed, UnhandledCredentials) is None:
             _log.failure("the login of {client!r} could not be checked", failure=failure, client=self.client)
             self.session.end(reasons.SERVER_UNAVAILABLE, "the login could not be checked")
@@ -183,7 +182,7 @@ class MQTTServerProtocol(MQTTProtocol):
         if self._entered:
             if reason in _BROKEN:
                 stats.protocol_errors += 1
-        elif not self._joined:
+        else:
             stats.connections_refused += 1
         _log.info(
             "{peer} {client!r} {verb}: {why} ({reason})",
@@ -210,9 +209,15 @@ class MQTTServerProtocol(MQTTProtocol):
             )
         super().connectionLost(reason)
         self._factory.left(self)
+        self._log_out()
+
+    def _log_out(self) -> None:
         logout, self._logout = self._logout, None
         if logout is not None:
-            logout()
+            try:
+                logout()
+            except Exception:
+                _log.failure("the logout of {client!r} failed", client=self.client)
 
 
 def _not_connected(data: bytes) -> None:

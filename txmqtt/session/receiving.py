@@ -23,9 +23,9 @@ from txmqtt.session.tickets import DONE, Gate, Held, Ticket
 from txmqtt.session.turn import Turn
 
 #: The beginnings of acknowledgements that say no more than that it went well: alike in all versions.
-_PUBACK: Final = b"\x40\x02"
-_PUBREC: Final = b"\x50\x02"
-_PUBCOMP: Final = b"\x70\x02"
+_PUBACK: Final = 0x40020000
+_PUBREC: Final = 0x50020000
+_PUBCOMP: Final = 0x70020000
 
 
 class Receiving(Sending):
@@ -64,7 +64,7 @@ class Receiving(Sending):
             ticket = self._published(packet)
             if ticket.done and (gate is None or gate.empty):
                 if ticket.reason == reasons.SUCCESS:
-                    self.send(_PUBACK + packet.packet_id.to_bytes(2, "big"))
+                    self.send((_PUBACK | packet.packet_id).to_bytes(4, "big"))
                 else:
                     self._let_puback(packet.packet_id, ticket.reason)
                 return
@@ -130,7 +130,7 @@ class Receiving(Sending):
 
     def _let_puback(self, packet_id: int, reason: int) -> None:
         if reason == reasons.SUCCESS:
-            self.send(_PUBACK + packet_id.to_bytes(2, "big"))
+            self.send((_PUBACK | packet_id).to_bytes(4, "big"))
             return
         if reason >= reasons.FAILURE and self.version < MQTT5:
             self._not_kept(reason)
@@ -145,7 +145,7 @@ class Receiving(Sending):
 
     def _let_pubrec(self, packet_id: int, reason: int) -> None:
         if reason == reasons.SUCCESS:
-            self.send(_PUBREC + packet_id.to_bytes(2, "big"))
+            self.send((_PUBREC | packet_id).to_bytes(4, "big"))
             return
         if reason >= reasons.FAILURE and self.version < MQTT5:
             self._not_kept(reason)
@@ -166,7 +166,7 @@ class Receiving(Sending):
             reason = reasons.PACKET_IDENTIFIER_NOT_FOUND
         gate = self._pubcomps
         if reason == reasons.SUCCESS:
-            frame = _PUBCOMP + packet_id.to_bytes(2, "big")
+            frame = (_PUBCOMP | packet_id).to_bytes(4, "big")
         else:
             frame = self._ack_frame(PUBCOMP, packet_id, reason)
         if ticket.done and not ticket.failed and (gate is None or gate.empty):

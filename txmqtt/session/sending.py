@@ -24,7 +24,7 @@ from txmqtt.session.turn import Turn
 from txmqtt.session.voice import NEVER, OPEN, Voice
 
 #: The beginning of a PUBREL that says no more than that it went well: alike in all versions.
-_PUBREL: Final = b"\x62\x02"
+_PUBREL: Final = 0x62020000
 
 
 class Sending(Voice):
@@ -219,7 +219,7 @@ class Sending(Voice):
         if reason >= reasons.FAILURE:
             self._not_kept(reason)
             return
-        self.send(_PUBREL + packet_id.to_bytes(2, "big"))
+        self.send((_PUBREL | packet_id).to_bytes(4, "big"))
         item = self.outgoing.get(packet_id) if self.outgoing is not None else None
         if item is not None:
             item.sent_at = self.turn.now

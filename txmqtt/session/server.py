@@ -219,7 +219,8 @@ class ServerSession(Threshold):
             return False
         if self.out_size and not self.paused:
             self.flush()
-        return not self.out_size or self.out_size + size <= self.write_limit
+        # The flush may have ended the conversation: after its last words nothing follows [MQTT5-3.14.4-1].
+        return self.phase == OPEN and (not self.out_size or self.out_size + size <= self.write_limit)
 
     def deliver_own(self, message: Message, retain: bool, identifiers: tuple[int, ...]) -> bool:
         """
