@@ -4,14 +4,13 @@ Members without connections, and their subscriptions: for tests of single module
 
 from __future__ import annotations
 
+from tests.broker.support import Town
 from txmqtt.broker.core import Broker
 from txmqtt.broker.filters import Grant
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.registry import Member
 from txmqtt.broker.shapes import Claim, Lease, Permissions
 from txmqtt.codec.packets import Subscription
-
-from tests.broker.support import Town
 
 
 def somewhere() -> Broker:

@@ -229,7 +229,8 @@ class Peer:
         properties = Properties(subscription_identifiers=(identifier,)) if identifier else None
         packet_id = self.next_id()
         self.say(Subscribe(packet_id, wanted, properties))
-        return self._pick(Suback, packet_id).reasons
+        codes: list[int] = self._pick(Suback, packet_id).reasons
+        return codes
 
     def unsubscribe(self, *filters: str) -> list[int]:
         """
@@ -239,7 +240,8 @@ class Peer:
         """
         packet_id = self.next_id()
         self.say(Unsubscribe(packet_id, [each.encode() for each in filters]))
-        return self._pick(Unsuback, packet_id).reasons
+        codes: list[int] = self._pick(Unsuback, packet_id).reasons
+        return codes
 
     def _pick(self, kind: type[Any], packet_id: int) -> Any:
         for packet in self.inbox:
@@ -325,9 +327,7 @@ class BrokerTestCase(SynchronousTestCase):
     def make_backend(self, policy: Policy, stats: Stats, turn: Turn) -> Backend:
         return MemoryBackend(policy, stats, turn)
 
-    def peer(
-        self, user: str | None = None, rights: Permissions | None = None, mount: str = ""
-    ) -> Peer:
+    def peer(self, user: str | None = None, rights: Permissions | None = None, mount: str = "") -> Peer:
         """
         A connection on which nothing has been said.
         """

@@ -2,17 +2,18 @@
 Tests of txmqtt.broker.arrival: who is let in, into which session, and what the CONNACK says.
 """
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.backends.slow import SlowBackend
+from tests.broker.support import BrokerTestCase, Peer, Rights, Town, will
 from txmqtt.broker.arrival import Arrival
 from txmqtt.broker.policy import Policy
 from txmqtt.codec.packets import Connack, Connect, Disconnect, Packet, Publish
 from txmqtt.codec.properties import Properties
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
-
-from tests.backends.slow import SlowBackend
-from tests.broker.support import BrokerTestCase, Peer, Rights, Town, will
 
 
 class ConnackTests(BrokerTestCase):
@@ -48,7 +49,7 @@ class ConnackTests(BrokerTestCase):
                 # Clean session on 3.x also means that the session ends with the connection.
                 self.assertEqual(present, [False, version > 3, False, version == 5])
 
-    def lasting(self, version: int) -> dict[str, int]:
+    def lasting(self, version: int) -> dict[str, Any]:
         return {"session_expiry_interval": 100} if version == 5 else {}
 
     def test_assigned_identifier(self) -> None:
@@ -223,7 +224,6 @@ class TakeOverTests(BrokerTestCase):
         old.subscribe("t", qos=2)
         for number in range(10):
             publisher.publish("t", b"%d" % number, 1 + number % 2)
-        old.say(*(packet for packet in ()))
         first = old.heard()
         self.assertEqual(len(first), 3)
         old.answer(first[0])

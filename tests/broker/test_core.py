@@ -2,12 +2,13 @@
 Tests of txmqtt.broker.core: a message from a publisher to those who subscribed.
 """
 
+from typing import Any
+
+from tests.broker.support import BrokerTestCase, Rights
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
 from txmqtt.codec.packets import Ack, Publish, Subscription
 from txmqtt.codec.properties import Properties
 from txmqtt.session.tickets import DONE, FULL, NOBODY
-
-from tests.broker.support import BrokerTestCase, Rights
 
 
 class DeliveryTests(BrokerTestCase):
@@ -107,7 +108,7 @@ class DeliveryTests(BrokerTestCase):
         What a publisher says about a message reaches a 5.0 subscriber unchanged, and a 3.x one without it
         [MQTT5-3.3.2-4] [MQTT5-3.3.2-15] [MQTT5-3.3.2-16] [MQTT5-3.3.2-17] [MQTT5-3.3.2-18] [MQTT5-3.3.2-20].
         """
-        said = {
+        said: dict[str, Any] = {
             "payload_format_indicator": 1,
             "content_type": "text/plain",
             "response_topic": "answers",
@@ -121,7 +122,7 @@ class DeliveryTests(BrokerTestCase):
                 subscriber.subscribe("t", qos=1)
                 for qos in (0, 1):
                     publisher.publish("t", b"x", qos, **said)
-                    expected = Properties(**said) if version == 5 else None  # type: ignore[arg-type]
+                    expected = Properties(**said) if version == 5 else None
                     self.assertEqual(subscriber.heard(), [Publish(b"t", b"x", qos, packet_id=qos, properties=expected)])
                 subscriber.leave()
 
@@ -361,9 +362,7 @@ class ExpiryTests(BrokerTestCase):
         subscriber.lose()
         self.town.wait(60)
         again = self.durable("s")
-        self.assertEqual(
-            again.heard(), [Publish(b"t", b"x", 2, False, True, 1, Properties(message_expiry_interval=1))]
-        )
+        self.assertEqual(again.heard(), [Publish(b"t", b"x", 2, False, True, 1, Properties(message_expiry_interval=1))])
 
 
 class CountTests(BrokerTestCase):
@@ -416,7 +415,9 @@ class StatsTopicsTests(BrokerTestCase):
         everything.subscribe("#")
         curious.subscribe("$SYS/broker/uptime", "$SYS/broker/clients/connected")
         self.assertEqual(everything.heard(), [])
-        heard = [(packet.topic, packet.payload, packet.retain) for packet in curious.heard() if isinstance(packet, Publish)]
+        heard = [
+            (packet.topic, packet.payload, packet.retain) for packet in curious.heard() if isinstance(packet, Publish)
+        ]
         self.assertEqual(
             heard, [(b"$SYS/broker/uptime", b"61 seconds", True), (b"$SYS/broker/clients/connected", b"0", True)]
         )

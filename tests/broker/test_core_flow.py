@@ -2,10 +2,9 @@
 Tests of txmqtt.broker.core: windows, queues and write buffers, and who feels it when they are full.
 """
 
+from tests.broker.support import BrokerTestCase
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
 from txmqtt.codec.packets import Ack, Publish
-
-from tests.broker.support import BrokerTestCase
 
 
 class FullTests(BrokerTestCase):
@@ -127,9 +126,7 @@ class WindowTests(BrokerTestCase):
         publisher.publish("t", b"2", 1)
         publisher.publish("t", b"0")
         self.assertEqual(subscriber.subscribe("u"), [0])
-        self.assertEqual(
-            subscriber.heard(), [Publish(b"t", b"1", 1, packet_id=1), Publish(b"t", b"0")]
-        )
+        self.assertEqual(subscriber.heard(), [Publish(b"t", b"1", 1, packet_id=1), Publish(b"t", b"0")])
 
     def test_policy_bounds_the_window(self) -> None:
         """

@@ -4,12 +4,11 @@ Tests of txmqtt.broker.expiry: what happens later.
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.broker.support import Town
 from txmqtt.broker.expiry import Calendar
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.registry import Member
 from txmqtt.broker.shapes import Claim, Lease
-
-from tests.broker.support import Town
 
 
 class CalendarTests(SynchronousTestCase):

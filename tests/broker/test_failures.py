@@ -6,11 +6,10 @@ A failed ticket is never a success: PUBACK, PUBREC and SUBACK say 0x97, UNSUBACK
 say it the connection ends, on 3.x always. (Those of subscriptions and of CONNACK stand with their modules.)
 """
 
-from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
-from txmqtt.codec.packets import Ack, Disconnect, Packet, Pingreq, Pingresp, Publish
-
 from tests.backends.slow import SlowBackend
 from tests.broker.support import BrokerTestCase, Peer
+from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
+from txmqtt.codec.packets import Ack, Disconnect, Packet, Pingreq, Pingresp, Publish
 
 
 class SlowTestCase(BrokerTestCase):
@@ -83,7 +82,9 @@ class PublishTests(SlowTestCase):
         """
         publisher = self.durable("p", 4)
         for packet_id, topic in enumerate((b"t", b"u", b"t"), 1):
-            publisher.say(Publish(topic, b"x", 1, packet_id=packet_id), Publish(topic, b"x", 2, packet_id=10 + packet_id))
+            publisher.say(
+                Publish(topic, b"x", 1, packet_id=packet_id), Publish(topic, b"x", 2, packet_id=10 + packet_id)
+            )
         self.assertEqual(publisher.heard(), [])
         self.slow.commit()
         heard = [(packet.kind, packet.packet_id) for packet in publisher.heard() if isinstance(packet, Ack)]
@@ -363,9 +364,7 @@ class MemoryOfQos2Tests(SlowTestCase):
         self.slow.overloaded = False
         again = self.durable("c")
         self.slow.commit()
-        self.assertEqual(
-            again.heard(), [Publish(b"t", b"1", 2, False, True, 1), Publish(b"t", b"2", 2, packet_id=2)]
-        )
+        self.assertEqual(again.heard(), [Publish(b"t", b"1", 2, False, True, 1), Publish(b"t", b"2", 2, packet_id=2)])
         self.publisher.lose()
         self.assertBooksClosed()
 

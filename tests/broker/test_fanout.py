@@ -2,12 +2,11 @@
 Tests of txmqtt.broker.fanout: one message to everybody on its route.
 """
 
+from tests.broker.support import BrokerTestCase, Peer
 from txmqtt.broker.fanout import ALL_FULL, NOBODY_TOOK_IT, TAKEN
 from txmqtt.broker.routes import Delivery
 from txmqtt.codec.packets import Publish, Subscription
 from txmqtt.session.message import Message
-
-from tests.broker.support import BrokerTestCase, Peer
 
 
 class FanoutTests(BrokerTestCase):

@@ -2,10 +2,9 @@
 Tests of txmqtt.broker.farewells: wills, sessions that expire, and the end of the broker.
 """
 
+from tests.broker.support import BrokerTestCase, Peer, Rights, will
 from txmqtt.codec.packets import Disconnect, Publish, Subscription
 from txmqtt.codec.properties import Properties
-
-from tests.broker.support import BrokerTestCase, Peer, Rights, will
 
 
 class WillTests(BrokerTestCase):
@@ -38,7 +37,13 @@ class WillTests(BrokerTestCase):
         DISCONNECT takes the will back, but on 5.0 not with reason 0x04 or an error
         [MQTT5-3.14.4-3] [MQTT311-3.14.4-3].
         """
-        for version, reason, published in ((4, 0, False), (5, 0, False), (5, 4, True), (5, 0x80, True), (5, 0x98, True)):
+        for version, reason, published in (
+            (4, 0, False),
+            (5, 0, False),
+            (5, 4, True),
+            (5, 0x80, True),
+            (5, 0x98, True),
+        ):
             with self.subTest(version=version, reason=reason):
                 self.join("c", version, will=will("wills/c")).leave(reason)
                 self.assertEqual(len(self.wills()), published)

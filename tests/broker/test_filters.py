@@ -6,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.broker.strategies import filters, topics
 from txmqtt.broker.filters import Filters, wild
 from txmqtt.broker.shared import Group
 from txmqtt.codec.topics import matches
-
-from tests.broker.strategies import filters, topics
 
 
 def bare(tree: Filters) -> bool:

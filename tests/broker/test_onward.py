@@ -2,11 +2,10 @@
 Tests of txmqtt.broker.onward: QoS 2 messages that go on when they are kept.
 """
 
+from tests.broker.support import BrokerTestCase
 from txmqtt.broker.onward import Onward
 from txmqtt.session.message import Message
 from txmqtt.session.tickets import DONE, Ticket
-
-from tests.broker.support import BrokerTestCase
 
 
 class OnwardTests(BrokerTestCase):

@@ -2,9 +2,8 @@
 Tests of txmqtt.broker.owed: what is kept for sessions that are away, and in which order it comes.
 """
 
-from txmqtt.codec.packets import Publish, Subscription
-
 from tests.broker.support import BrokerTestCase
+from txmqtt.codec.packets import Publish, Subscription
 
 
 class ParkedTests(BrokerTestCase):
@@ -132,7 +131,7 @@ class LimitTests(BrokerTestCase):
         client.subscribe("t", qos=1)
         client.lose()
         for number in range(10):
-            publisher.publish("t", b"%d" % number, 1, **({"message_expiry_interval": 5 + number} if number % 2 else {}))
+            publisher.publish("t", b"%d" % number, 1, message_expiry_interval=5 + number if number % 2 else None)
         self.town.wait(8)
         for _ in range(3):
             publisher.publish("t", b"new", 1)

@@ -48,7 +48,8 @@ class PileTests(SynchronousTestCase):
         self.assertEqual(pile.purge(4.9), [])
         self.assertEqual(pile.purge(5), [items[1], items[3]])
         self.assertEqual(list(pile.waiting), [items[0], items[2], items[4]])
-        pile.take(), pile.give_back(items[0])
+        pile.take()
+        pile.give_back(items[0])
         self.assertEqual(pile.purge(9), [items[2]])
         self.assertEqual(pile.purge(1e9), [])
 

@@ -4,13 +4,12 @@ Tests of txmqtt.broker.registry: who is connected or parked here.
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.broker.people import member, somewhere, subscribe
+from tests.broker.support import Rights
 from txmqtt.broker.registry import Registry
 from txmqtt.broker.shapes import Claim, Lease
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
-
-from tests.broker.people import member, somewhere, subscribe
-from tests.broker.support import Rights
 
 
 class RegistryTests(SynchronousTestCase):

@@ -6,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.broker.strategies import filters, topics
 from txmqtt.broker.retained import Retained
 from txmqtt.codec.topics import matches
 from txmqtt.session.message import Message
-
-from tests.broker.strategies import filters, topics
 
 
 def message(topic: str, payload: bytes = b"x", expires_at: float = 0.0) -> Message:
@@ -53,7 +52,23 @@ class RetainedTests(SynchronousTestCase):
         names = ("a", "a/b", "a/b/c", "a//c", "/a", "b", "$SYS/a", "$SYS")
         for name in names:
             self.retained.keep(message(name))
-        for filter in ("a", "a/b", "#", "+", "a/#", "+/#", "a/+", "a/+/c", "+/+", "/+", "$SYS/#", "$SYS/+", "+/a", "x", "a/b/c/d"):
+        for filter in (
+            "a",
+            "a/b",
+            "#",
+            "+",
+            "a/#",
+            "+/#",
+            "a/+",
+            "a/+/c",
+            "+/+",
+            "/+",
+            "$SYS/#",
+            "$SYS/+",
+            "+/a",
+            "x",
+            "a/b/c/d",
+        ):
             with self.subTest(filter=filter):
                 expected = sorted(name.encode() for name in names if matches(filter.encode(), name.encode()))
                 self.assertEqual(self.found(filter), expected)

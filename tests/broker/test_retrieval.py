@@ -2,12 +2,11 @@
 Tests of txmqtt.broker.retrieval: retained messages for new subscriptions, as fast as they are read.
 """
 
+from tests.backends.slow import SlowBackend
+from tests.broker.support import BrokerTestCase, Peer, Rights
 from txmqtt.codec.constants import PUBACK
 from txmqtt.codec.packets import Ack, Packet, Publish, Suback, Subscribe, Subscription, Unsubscribe
 from txmqtt.codec.properties import Properties
-
-from tests.backends.slow import SlowBackend
-from tests.broker.support import BrokerTestCase, Peer, Rights
 
 
 class RetainedTests(BrokerTestCase):
@@ -32,7 +31,9 @@ class RetainedTests(BrokerTestCase):
                 for granted in (0, 1, 2):
                     client = join("c", version)
                     client.subscribe("a/#", qos=granted)
-                    heard = [(each.payload, each.qos, each.retain) for each in client.inbox if isinstance(each, Publish)]
+                    heard = [
+                        (each.payload, each.qos, each.retain) for each in client.inbox if isinstance(each, Publish)
+                    ]
                     self.assertEqual(sorted(heard), [(b"new", granted, True), (b"zero", 0, True)])
                     client.finish()
                     client.leave(**({"session_expiry_interval": 0} if version == 5 and join == self.durable else {}))

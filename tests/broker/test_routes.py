@@ -9,14 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.broker.people import member, somewhere, subscribe, unsubscribe
+from tests.broker.strategies import filters, topics
+from tests.broker.support import BrokerTestCase, Rights
 from txmqtt.broker.routes import Delivery, Routes, reserved
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.topics import matches
 from txmqtt.session.message import Message
-
-from tests.broker.people import member, somewhere, subscribe, unsubscribe
-from tests.broker.strategies import filters, topics
-from tests.broker.support import BrokerTestCase, Rights
 
 
 class DeliveryTests(SynchronousTestCase):

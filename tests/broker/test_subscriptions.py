@@ -2,10 +2,9 @@
 Tests of txmqtt.broker.subscriptions: what is granted, replaced, given up, and taken back.
 """
 
-from txmqtt.codec.packets import Publish, Suback, Subscribe, Subscription, Unsuback, Unsubscribe
-
 from tests.backends.slow import SlowBackend
 from tests.broker.support import BrokerTestCase, Peer, Rights
+from txmqtt.codec.packets import Publish, Suback, Subscribe, Subscription, Unsuback, Unsubscribe
 
 
 class SubscribeTests(BrokerTestCase):
@@ -17,7 +16,10 @@ class SubscribeTests(BrokerTestCase):
         [MQTT5-3.8.4-1] [MQTT5-3.8.4-2] [MQTT5-3.8.4-6] [MQTT5-3.8.4-7] [MQTT5-3.9.3-1] [MQTT311-3.9.3-1].
         """
         rights = Rights(grants={"half": 1, "no": 0x87, "odd": 0xFF, "much": 9})
-        for version, refused in ((5, {"no": 0x87, "odd": 0x87, "deep": 0x8F}), (4, dict.fromkeys(("no", "odd", "deep"), 0x80))):
+        for version, refused in (
+            (5, {"no": 0x87, "odd": 0x87, "deep": 0x8F}),
+            (4, dict.fromkeys(("no", "odd", "deep"), 0x80)),
+        ):
             client = self.join("c", version, rights=rights)
             self.assertEqual(
                 client.subscribe("a", "half", "no", "odd", "a/b/c/d", "much", "$share/g/no", "a/b/c", qos=2),
@@ -252,7 +254,9 @@ class SlowTests(BrokerTestCase):
         self.join("p").publish("t", b"kept", 0, True)
         for version, code, other in ((5, 0x97, 0x8F), (4, 0x80, 0x80)):
             client = self.durable("c", version)
-            client.say(Subscribe(1, [Subscription(b"t", 2), Subscription(b"/" * 300, 2), Subscription(b"$share/g/t", 1)]))
+            client.say(
+                Subscribe(1, [Subscription(b"t", 2), Subscription(b"/" * 300, 2), Subscription(b"$share/g/t", 1)])
+            )
             self.assertEqual(self.stats.subscriptions, 2)
             self.slow.refuse()
             self.assertEqual(client.heard(), [Suback(1, [code, other, code])])

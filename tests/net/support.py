@@ -26,10 +26,12 @@ from txmqtt.broker.policy import Policy
 from txmqtt.broker.stats import Stats
 from txmqtt.codec import encode
 from txmqtt.codec.decode import Decoder
-from txmqtt.codec.packets import Connect, Packet
+from txmqtt.codec.packets import Connack, Connect, Disconnect, Packet
 from txmqtt.net.auth import Anybody, Realm
+from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.server import BrokerFactory, MQTTServerProtocol
 from txmqtt.session.turn import Turn
+from txmqtt.session.voice import NEVER
 
 
 class Wire(StringTransport):
@@ -62,6 +64,69 @@ class Wire(StringTransport):
 
     def abortConnection(self) -> None:
         self.asked.append("abort")
+
+
+class Session:
+    """
+    A conversation that says what the test puts into C{out}, and writes down what it hears.
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.out: list[bytes] = []
+        self.heard: list[object] = []
+        self.paused = False
+        self.alarm_at = NEVER
+        self.due = NEVER
+        self.link: MQTTProtocol | None = None
+        self.write: Any = None
+
+    def say(self, data: bytes) -> None:
+        self.out.append(data)
+        self.turn.touched.append(self)  # type: ignore[arg-type]
+
+    def feed(self, data: bytes, now: float) -> None:
+        self.heard.append((data, now))
+
+    def flush(self) -> None:
+        if self.out and not self.paused:
+            data = b"".join(self.out)
+            self.out.clear()
+            self.write(data)
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+        self.turn.touched.append(self)  # type: ignore[arg-type]
+
+    def nearer(self, deadline: float) -> None:
+        if deadline < self.alarm_at:
+            self.alarm_at = deadline
+            assert self.link is not None
+            self.link.rearm(deadline)
+
+    def deadline(self) -> float:
+        return self.due
+
+    def tick(self, now: float) -> None:
+        self.heard.append(("tick", now))
+
+    def lost(self) -> None:
+        self.heard.append("lost")
+        self.out.clear()
+
+
+def joined(clock: Clock) -> tuple[MQTTProtocol, Session]:
+    """
+    A protocol with such a conversation.
+    """
+    turn = Turn()
+    protocol = MQTTProtocol(turn, clock, clock.seconds)
+    session = protocol.session = Session(turn)  # type: ignore[assignment]
+    session.link = protocol
+    return protocol, session
 
 
 class Socket:
@@ -155,6 +220,17 @@ class Waiting:
         return answer
 
 
+class Broken:
+    """
+    A checker that does not work.
+    """
+
+    credentialInterfaces = (IAnonymous, IUsernamePassword)
+
+    def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
+        raise RuntimeError("the directory is on fire")
+
+
 class Client:
     """
     One client of the broker under test.
@@ -196,6 +272,13 @@ class Client:
         """
         self.gone = True
         self.protocol.connectionLost(Failure(ConnectionDone()))
+
+
+def reasons(packets: list[Packet]) -> list[int]:
+    """
+    What CONNACKs and DISCONNECTs say.
+    """
+    return [packet.reason for packet in packets if isinstance(packet, Connack | Disconnect)]
 
 
 @implementer(ILogObserver)

@@ -54,8 +54,8 @@ class Eager:
 class AcceptTests(SynchronousTestCase):
     def test_nothing_precedes_connack(self) -> None:
         """
-        A client may talk on after its CONNECT [MQTT311-3.1.4-5]: nothing is acted on before CONNACK, all afterwards and
-        in order [MQTT5-3.2.0-1] [MQTT311-3.2.0-1].
+        A client may talk on after its CONNECT: nothing is acted on before CONNACK, all afterwards and in order
+        [MQTT5-3.2.0-1] [MQTT311-3.2.0-1].
         """
         for version in VERSIONS:
             with self.subTest(version=version):
@@ -135,7 +135,7 @@ class BoundTests(SynchronousTestCase):
 
     def test_discarded_on_refusal(self) -> None:
         """
-        What a client said that is not let in is not acted on.
+        What a client said that is not let in is not acted on [MQTT311-3.1.4-5].
         """
         talk = Talk()
         talk.say(Connect("c", 5), publish(b"1"))

@@ -155,7 +155,7 @@ class ExactlyOnceTests(SynchronousTestCase):
     def test_unknown_release(self) -> None:
         """
         A PUBREL for what we do not know is answered, or its sender would wait for ever; 5.0 is told 0x92
-        [MQTT5-3.6.4-1].
+        [MQTT5-4.3.3-11].
         """
         for version, expected in ((3, Ack(PUBCOMP, 9)), (4, Ack(PUBCOMP, 9)), (5, PUBCOMP_UNKNOWN)):
             with self.subTest(version=version):
@@ -289,7 +289,7 @@ class QuotaTests(SynchronousTestCase):
 
     def test_qos_0_always(self) -> None:
         """
-        QoS 0 does not count, and is taken whatever is under way [MQTT5-3.3.4-8].
+        QoS 0 does not count, and is taken whatever is under way.
         """
         talk = Talk().open(receive_maximum=1)
         talk.say(publish(b"1", 2, 1), publish(b"2"), publish(b"3"))

@@ -90,7 +90,7 @@ class ResumptionTests(SynchronousTestCase):
         old.hall.tickets += [ticket]
         old.post(b"1", 2, ref=7)
         new = resumed(old)
-        ticket.settle()
+        old.settle(ticket)
         self.assertEqual((old.heard(), new.first), ([], [publish(b"1", 2, 1)]))
 
     def test_no_second_record(self) -> None:

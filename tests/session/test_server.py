@@ -138,7 +138,7 @@ class DisconnectTests(SynchronousTestCase):
 
     def test_session_expiry(self) -> None:
         """
-        A client may change its session expiry when it leaves, but not begin to have one [MQTT5-3.14.2-2].
+        A client may change its session expiry when it leaves, but not begin to have one.
         """
         for first, last, reason in ((0, 5, 0x82), (0, 0, 0), (5, 9, 0), (5, 0, 0)):
             with self.subTest(first=first, last=last):
@@ -149,7 +149,8 @@ class DisconnectTests(SynchronousTestCase):
 
     def test_from_the_server(self) -> None:
         """
-        5.0 is told why it is let go; 3.x has no word for it and is just closed.
+        5.0 is told why it is let go, and nothing of its session expiry [MQTT5-3.14.2-2]; 3.x has no word for it and is
+        just closed.
         """
         for version, said in ((3, []), (4, []), (5, [Disconnect(0x8E, Properties(reason_string="it went"))])):
             with self.subTest(version=version):
@@ -167,8 +168,8 @@ class DisconnectTests(SynchronousTestCase):
 
     def test_words_left_out(self) -> None:
         """
-        The reason string is left out for a client that does not want it [MQTT5-3.1.2-29], and where it would make the
-        packet larger than the client takes [MQTT5-3.14.2-3]; where not even the reason fits nothing is said.
+        The reason string is left out for a client that does not want it, and where it would make the packet larger than
+        the client takes [MQTT5-3.14.2-3]; where not even the reason fits nothing is said.
         """
         for asked, said in (
             (Properties(request_problem_information=0), [Disconnect(0x97)]),
@@ -279,7 +280,7 @@ class KeepAliveTests(SynchronousTestCase):
 
     def test_turned_off(self) -> None:
         """
-        A keep-alive of 0 turns it off [MQTT5-3.1.2-22]: no alarm is set any more.
+        A keep-alive of 0 turns it off: no alarm is set any more.
         """
         talk = Talk().open(keep_alive=0)
         talk.pass_time(1_000)
