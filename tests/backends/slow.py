@@ -1,8 +1,8 @@
 """
 A backend that takes its time: what the memory backend does at once happens here when the test says so, or fails.
 
-Operations are decided in the order in which they were asked for, as by one writer. Until then their tickets are pending,
-and nothing has happened.
+Operations are decided in the order in which they were asked for, as by one writer. Until then their tickets are
+pending, and nothing has happened.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class SlowBackend:
 
     @ivar slow: the verbs that take their time; the others are done at once.
     @ivar overloaded: what would take its time is refused instead.
+    @ivar hasty: the tickets are done at once, though nothing else is.
     @ivar asked: what is waiting to be decided, oldest first.
     """
 
@@ -59,6 +60,7 @@ class SlowBackend:
         self.inner = MemoryBackend(policy, stats, turn)
         self.slow = {"open", "subscribe", "unsubscribe", "publish", "remember", "find"}
         self.overloaded = False
+        self.hasty = False
         self.asked: list[Operation] = []
         self.openings: list[Opening] = []
         self.turn = turn
@@ -101,7 +103,7 @@ class SlowBackend:
             return reason
 
         self.asked.append(Operation(verb, settle, ticket.settle))
-        return ticket
+        return DONE if self.hasty else ticket
 
     # What the broker says
 

@@ -4,7 +4,8 @@ Tests of the slow backend that other tests go by: it keeps what every backend pr
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.backends.compliance import BackendCompliance, Owner
+from tests.backends.compliance import BackendCompliance
+from tests.backends.promises import Owner
 from tests.backends.slow import SlowBackend
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.shapes import Backend

@@ -1,8 +1,8 @@
 """
 A broker with clients on wires of memory, so that a test reads as a conversation.
 
-A C{Peer} speaks the client's side with packets; what it hears is decoded again. Nothing here runs a reactor: time is what
-the test says it is.
+A C{Peer} speaks the client's side with packets; what it hears is decoded again. Nothing here runs a reactor: time is
+what the test says it is.
 """
 
 from __future__ import annotations

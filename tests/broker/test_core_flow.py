@@ -50,6 +50,14 @@ class FullTests(BrokerTestCase):
             for each in (slow, quick):
                 each.leave(session_expiry_interval=0)
 
+    def test_publisher_whose_session_lasts(self) -> None:
+        """
+        It is told no less.
+        """
+        subscriber, publisher = self.join("s"), self.durable("p")
+        subscriber.subscribe("t", qos=2)
+        self.assertEqual([publisher.publish("t", b"x", 2) for _ in range(4)], [0, 0, 0, 0x97])
+
     def test_refused_for_want_of_room_and_repeated(self) -> None:
         """
         A QoS 2 message that nobody had room for is a new one when it is published again.
@@ -193,6 +201,19 @@ class LargePacketTests(BrokerTestCase):
             self.assertEqual(self.stats.dropped_slow, before + 5)
             self.assertEqual(self.stats.queued, 0)
             subscriber.leave(session_expiry_interval=0)
+
+    def test_too_large_a_share(self) -> None:
+        """
+        So does a share of a group, at whichever QoS it was granted.
+        """
+        publisher, member = self.join("p"), self.join("m", maximum_packet_size=50)
+        for granted in (0, 1):
+            member.subscribe("$share/g/t", qos=granted)
+            for qos in (0, 1):
+                publisher.publish("t", bytes(50), qos)
+            publisher.publish("t", b"small", 1)
+            self.assertEqual(member.payloads(), [b"small"])
+        self.assertEqual((self.stats.dropped_slow, self.stats.queued), (4, 0))
 
 
 class SlowReaderTests(BrokerTestCase):

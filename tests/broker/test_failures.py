@@ -2,14 +2,14 @@
 Tests of the broker over a backend that takes its time: what waits for a ticket, in which order it leaves, and what is
 said when the ticket fails.
 
-A failed ticket is never a success: PUBACK, PUBREC and SUBACK say 0x97, UNSUBACK 0x80, CONNACK 0x88; where the packet can't
-say it the connection ends, on 3.x always. (Those of subscriptions and of CONNACK stand with their modules.)
+A failed ticket is never a success: PUBACK, PUBREC and SUBACK say 0x97, UNSUBACK 0x80, CONNACK 0x88; where the packet
+can't say it the connection ends, on 3.x always. (Those of subscriptions and of CONNACK stand with their modules.)
 """
 
 from tests.backends.slow import SlowBackend
-from tests.broker.support import BrokerTestCase, Peer
+from tests.broker.support import BrokerTestCase, Peer, will
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
-from txmqtt.codec.packets import Ack, Disconnect, Packet, Pingreq, Pingresp, Publish
+from txmqtt.codec.packets import Ack, Disconnect, Packet, Pingreq, Pingresp, Publish, Subscribe, Subscription
 
 
 class SlowTestCase(BrokerTestCase):
@@ -48,8 +48,8 @@ class PublishTests(SlowTestCase):
 
     def test_acknowledged_when_kept(self) -> None:
         """
-        PUBACK and PUBREC leave when the message is kept; QoS 1 may go on to those who are served directly at once, QoS 2
-        when it is kept.
+        PUBACK and PUBREC leave when the message is kept; QoS 1 may go on to those who are served directly at once, QoS
+        2 when it is kept.
         """
         for version in (3, 4, 5):
             for join in (self.join, self.durable):
@@ -349,8 +349,8 @@ class MemoryOfQos2Tests(SlowTestCase):
 
     def test_refused_at_once(self) -> None:
         """
-        A backend that is out of order from the start lets nobody wait in vain: the connection ends, and the session goes
-        on where it was.
+        A backend that is out of order from the start lets nobody wait in vain: the connection ends, and the session
+        goes on where it was.
         """
         client = self.received("t", 1)
         client.lose()
@@ -383,6 +383,60 @@ class MemoryOfQos2Tests(SlowTestCase):
         self.assertEqual(len(heard), 4)
         self.assertIsNotNone(member.closed)
         self.assertEqual(self.stats.queued, 0)
+
+    def test_publisher_to_itself(self) -> None:
+        """
+        A publisher whose own connection ends because its message could not be sent to it harms nobody.
+        """
+        for version in (5, 4):
+            for qos in (1, 2):
+                client = self.durable("c", version)
+                client.subscribe("t", qos=2)
+                self.slow.overloaded = True
+                client.say(Publish(b"t", b"x", 2, packet_id=1), Publish(b"t", b"y", qos, packet_id=2))
+                self.assertNotKept(client)
+                self.slow.overloaded = False
+                again = self.durable("c", version)
+                self.slow.commit()
+                self.assertEqual([packet.payload for packet in again.heard() if isinstance(packet, Publish)], [b"x"])
+                again.lose()
+                self.join("c").leave()
+        self.assertBooksClosed()
+
+    def test_will_of_one_who_could_not_be_served(self) -> None:
+        """
+        Where a delivery ends the receiver's connection, its will and all that follows from it are delivered too.
+        """
+        watcher = self.durable("w")
+        watcher.subscribe("wills", qos=1)
+        client = self.durable("c", will=will("wills", b"gone", 1))
+        client.subscribe("t", qos=2)
+        self.slow.overloaded = True
+        self.assertEqual(self.publisher.publish("t", b"x", 2), 0)
+        self.assertIsNotNone(client.closed)
+        self.assertEqual(watcher.payloads(), [b"gone"])
+        self.slow.overloaded = False
+        self.assertBooksClosed()
+
+    def test_retained_message_that_could_not_be_sent(self) -> None:
+        """
+        A connection that ends while retained messages are sent to it leaves them waiting for the next.
+        """
+        for count in (1, 3):
+            for number in range(count):
+                self.publisher.publish(f"r/{count}/{number}", b"x", 2, True)
+            client = self.durable("c")
+            self.slow.overloaded = True
+            client.say(Subscribe(1, [Subscription(b"r/%d/#" % count, 2)]))
+            self.assertIsNotNone(client.closed)
+            self.slow.overloaded = False
+            self.assertEqual(self.stats.queued, count)
+            again = self.durable("c")
+            self.slow.commit()
+            heard = [packet for packet in again.heard() if isinstance(packet, Publish)]
+            self.assertEqual([packet.retain for packet in heard], [True] * count)
+            again.leave(session_expiry_interval=0)
+        self.assertBooksClosed()
 
 
 class ChangedHandsTests(SlowTestCase):

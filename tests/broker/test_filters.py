@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.broker.strategies import filters, topics
-from txmqtt.broker.filters import Filters, wild
+from txmqtt.broker.filters import Filters, cost, wild
 from txmqtt.broker.shared import Group
 from txmqtt.codec.topics import matches
 
@@ -64,12 +64,20 @@ class FiltersTests(SynchronousTestCase):
 
     def test_deep(self) -> None:
         """
-        Two hundred levels, the default limit, are found without harm.
+        However many levels a policy allows, they are found without harm.
         """
-        topic = b"/".join([b"a"] * 200)
-        for filter in (topic, b"/".join([b"+"] * 200), b"/".join([b"a"] * 199 + [b"#"])):
+        topic = b"/".join([b"a"] * 5_000)
+        for filter in (topic, b"/".join([b"+"] * 5_000), b"/".join([b"a"] * 4_999 + [b"#"])):
             self.filters.add(filter)
         self.assertEqual(len(self.filters.match(topic)), 3)
+
+    def test_cost(self) -> None:
+        """
+        A filter costs its bytes and something besides; one with wildcards for each of its levels.
+        """
+        self.assertLess(cost(b"a/b/c"), cost(b"a/b/+"))
+        self.assertLess(cost(b"a/b/+"), cost(b"a/b/c/d/e/+"))
+        self.assertEqual(cost(bytes(1_000)) - cost(b""), 1_000)
 
     @settings(max_examples=300, deadline=None)
     @given(st.lists(filters(), max_size=12, unique=True), st.lists(topics(), min_size=1, max_size=4))

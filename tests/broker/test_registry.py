@@ -67,8 +67,15 @@ class MemberTests(SynchronousTestCase):
         client.change_permissions(None)
         self.assertIs(routes.find(b"a/b"), old)
         client.change_permissions(Rights(receive=["a/b"]))
-        self.assertEqual(routes.find(b"a/b").deliveries, [])
+        self.assertIsNot(routes.find(b"a/b"), old)
         self.assertIs(routes.find(b"b"), other)
+
+    def test_nobody_is_asked_while_parked(self) -> None:
+        """
+        The rights of a session that is parked are not asked about: its user has logged out.
+        """
+        client = member(self.broker, "c", 100, Rights(receive=["a"]))
+        self.assertTrue(client.may_receive(b"a"))
 
     def test_owed(self) -> None:
         """

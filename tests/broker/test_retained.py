@@ -7,9 +7,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.broker.strategies import filters, topics
-from txmqtt.broker.retained import Retained
+from txmqtt.broker.retained import NODE, Retained
 from txmqtt.codec.topics import matches
 from txmqtt.session.message import Message
+
+
+def _ends(topic: bytes) -> list[int]:
+    return [place for place in range(len(topic)) if topic[place : place + 1] == b"/"]
 
 
 def message(topic: str, payload: bytes = b"x", expires_at: float = 0.0) -> Message:
@@ -36,7 +40,7 @@ class RetainedTests(SynchronousTestCase):
         kept = self.retained.get(b"a/b")
         assert kept is not None
         self.assertEqual((kept.payload, self.retained.count), (b"22", 2))
-        self.assertEqual(self.retained.size, (3 + 2 + 256) + (1 + 3 + 256))
+        self.assertEqual(self.retained.size, (3 + 2 + 256) + (1 + 3 + 256) + 2 * NODE)
         for topic in (b"a/c", b"a/b/c", b"c", b"a/"):
             self.assertFalse(self.retained.clear(topic))
             self.assertIsNone(self.retained.get(topic))
@@ -72,6 +76,18 @@ class RetainedTests(SynchronousTestCase):
             with self.subTest(filter=filter):
                 expected = sorted(name.encode() for name in names if matches(filter.encode(), name.encode()))
                 self.assertEqual(self.found(filter), expected)
+
+    def test_deep(self) -> None:
+        """
+        However many levels a policy allows, they are found and cleared, and each counts for what it costs.
+        """
+        topic = "/".join("a" * 5_000)
+        self.retained.keep(message(topic))
+        self.assertEqual(self.retained.size, len(topic) + 1 + 256 + 5_000 * NODE)
+        for filter in (topic, "#", "/".join("+" * 5_000), "a/#"):
+            self.assertEqual(self.found(filter), [topic.encode()])
+        self.retained.clear(topic.encode())
+        self.assertEqual(self.retained.size, 0)
 
     def test_expiry(self) -> None:
         """
@@ -117,7 +133,8 @@ class RetainedTests(SynchronousTestCase):
             else:
                 self.assertEqual(retained.clear(topic), model.pop(topic, None) is not None)
             self.assertEqual(retained.count, len(model))
-            self.assertEqual(retained.size, sum(each.size for each in model.values()))
+            branches = {topic[:end] for topic in model for end in (*_ends(topic), len(topic))}
+            self.assertEqual(retained.size, sum(each.size for each in model.values()) + NODE * len(branches))
         for wall in (0.0, 5.0):
             alive = {topic: each for topic, each in model.items() if not each.expired(wall)}
             found = {each.topic: each for each in retained.find(filter, wall)}

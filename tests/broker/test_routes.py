@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.broker.people import member, somewhere, subscribe, unsubscribe
 from tests.broker.strategies import filters, topics
-from tests.broker.support import BrokerTestCase, Rights
+from tests.broker.support import BrokerTestCase
 from txmqtt.broker.routes import Delivery, Routes, reserved
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.topics import matches
@@ -152,13 +152,17 @@ class RoutesTests(SynchronousTestCase):
         route = routes.find(b"a")
         self.assertEqual((route.stored, [delivery.member.client_id for delivery in route.kept]), (True, ["lasting"]))
 
-    def test_rights(self) -> None:
+    def test_exactly_what_changed(self) -> None:
         """
-        Who may not receive a topic is not on its route.
+        A change forgets the routes that its filter matches, and no other.
         """
-        subscribe(member(self.broker, "c", permissions=Rights(receive=["secret"])), "#")
-        routes = self.routes(10)
-        self.assertEqual((self.receivers(routes, b"secret"), self.receivers(routes, b"public")), ([], ["c"]))
+        topics = [b"a", b"a/b", b"a/b/c", b"b", b"b/b", b"/b", b"$SYS/b"]
+        for filter in (b"a", b"a/b", b"a/+", b"a/#", b"+/b", b"+", b"#", b"$SYS/#", b"x"):
+            routes = self.routes(100)
+            before = {topic: routes.find(topic) for topic in topics}
+            routes.forget(filter)
+            kept = [topic for topic in topics if routes.find(topic) is before[topic]]
+            self.assertEqual(kept, [topic for topic in topics if not matches(filter, topic)])
 
     def test_reserved(self) -> None:
         """
@@ -203,9 +207,9 @@ class LeavingTests(BrokerTestCase):
         A session that is over is not kept in memory by what has been remembered.
         """
         publisher = self.join("p")
-        for filters in (("a/b",), ("a/+", "#"), ("$share/g/a/b",)):
+        for wanted in (("a/b",), ("a/+", "#"), ("$share/g/a/b",)):
             client = self.join("c")
-            client.subscribe(*filters, qos=1)
+            client.subscribe(*wanted, qos=1)
             for qos in (0, 1, 2):
                 publisher.publish("a/b", b"x", qos)
             client.finish()

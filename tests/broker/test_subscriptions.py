@@ -3,7 +3,8 @@ Tests of txmqtt.broker.subscriptions: what is granted, replaced, given up, and t
 """
 
 from tests.backends.slow import SlowBackend
-from tests.broker.support import BrokerTestCase, Peer, Rights
+from tests.broker.support import BrokerTestCase, Peer, Rights, Town
+from txmqtt.broker.policy import Policy
 from txmqtt.codec.packets import Publish, Suback, Subscribe, Subscription, Unsuback, Unsubscribe
 
 
@@ -55,6 +56,22 @@ class SubscribeTests(BrokerTestCase):
         self.assertEqual(client.subscribe("d", qos=2), [2])
         client.unsubscribe("a")
         self.assertEqual(client.subscribe("e", qos=1), [1])
+
+    def test_too_much_memory(self) -> None:
+        """
+        Filters that together cost too much memory are refused, shared ones too; what is given up makes room.
+        """
+        town = Town(Policy(max_subscription_bytes=5_000))
+        client = Peer(town)
+        client.connect("c")
+        self.assertEqual(
+            client.subscribe("a" * 3_000, "b" * 3_000, "$share/g/" + "+/" * 10, "short"), [0, 0x97, 0x97, 0]
+        )
+        self.assertEqual(client.subscribe("a" * 3_000, qos=1), [1])
+        client.unsubscribe("a" * 3_000)
+        self.assertEqual(client.subscribe("b" * 3_000), [0])
+        client.unsubscribe("b" * 3_000, "short")
+        self.assertEqual(town.member("c").filters_cost, 0)
 
     def test_replaced(self) -> None:
         """
@@ -170,6 +187,24 @@ class RightsTests(BrokerTestCase):
         again = self.durable("c", rights=Rights(receive=["secret"]))
         self.assertEqual(again.finish(), [(b"public", b"x", 1)])
         self.assertEqual((self.stats.dropped_denied, self.stats.queued), (1, 0))
+
+    def test_right_that_comes_while_away(self) -> None:
+        """
+        While a session is parked its subscriptions alone decide what is kept; its rights count when it returns.
+        """
+        publisher = self.join("p")
+        denied = Rights(receive=["t"])
+        for rights in (None, denied):
+            client = self.durable("c", rights=denied)
+            client.subscribe("t", qos=1)
+            publisher.publish("t", b"there", 1)
+            client.lose()
+            publisher.publish("t", b"away", 1)
+            again = self.durable("c", rights=rights)
+            publisher.publish("t", b"back", 1)
+            self.assertEqual(again.payloads(), [] if rights else [b"away", b"back"])
+            again.leave(session_expiry_interval=0)
+        self.assertEqual(self.stats.dropped_denied, 1)
 
     def test_other_rights_on_return(self) -> None:
         """
@@ -337,6 +372,21 @@ class SlowTests(BrokerTestCase):
                 self.assertEqual(self.granted(client, "t"), expected)
                 self.assertIsNone(self.town.member("c").unsettled or None)
                 client.leave(session_expiry_interval=0)
+        self.assertBooksClosed()
+
+    def test_given_up_before_it_was_refused(self) -> None:
+        """
+        A subscription that is refused after it was given up is not there, whatever becomes of giving it up.
+        """
+        for verdict in (self.slow.commit, self.slow.refuse):
+            client = self.durable("c")
+            self.ask(client, "t", 1)
+            self.drop(client, "t")
+            self.slow.refuse()
+            verdict()
+            client.heard()
+            self.assertIsNone(self.granted(client, "t"))
+            client.leave(session_expiry_interval=0)
         self.assertBooksClosed()
 
     def test_decided_after_the_connection(self) -> None:

@@ -11,9 +11,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tests.net.support import Session, Wire, joined
+from tests.net.support import Round, Session, Wire, joined
 from txmqtt.net.protocol import MQTTProtocol
-from txmqtt.session.turn import Turn
 from txmqtt.session.voice import NEVER
 
 
@@ -112,8 +111,9 @@ class ProtocolTests(SynchronousTestCase):
         Deadlines are of a clock that never jumps: a step of the reactor's wall time ends nothing.
         """
         steady = Clock()
-        protocol = MQTTProtocol(Turn(), self.clock, steady.seconds)
-        session = protocol.session = Session(protocol.turn)  # type: ignore[assignment]
+        turn = Round()
+        protocol = MQTTProtocol(turn, self.clock, steady.seconds)  # type: ignore[arg-type]
+        session = protocol.session = Session(turn)  # type: ignore[assignment]
         session.link = protocol
         protocol.makeConnection(Wire())
         session.nearer(10.0)
@@ -202,7 +202,7 @@ class CloseTests(SynchronousTestCase):
         """
         self.session.nearer(100.0)
         _, other = joined(self.clock)
-        other.turn = self.protocol.turn
+        other.turn = self.session.turn
         written: list[bytes] = []
         other.write = written.append
         other.say(b"a will")

@@ -18,7 +18,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tests.net.support import BrokerTestCase
+from tests.net.support import BrokerTestCase, Waiting
 from txmqtt.codec import encode
 from txmqtt.codec.constants import PUBACK
 from txmqtt.codec.decode import Decoder
@@ -67,6 +67,12 @@ class Listener(Protocol):
 class TLSTests(BrokerTestCase):
     def setUp(self) -> None:
         super().setUp()
+        self.join()
+
+    def join(self) -> None:
+        """
+        Connect the two.
+        """
         serving = TLSMemoryBIOFactory(Context(), False, self.factory, self.clock)
         calling = TLSMemoryBIOFactory(Context(), True, Factory.forProtocol(Listener), self.clock)
         self.server = serving.buildProtocol(None)
@@ -103,9 +109,15 @@ class TLSTests(BrokerTestCase):
         self.carry()
         return list(self.listener.heard)
 
-    def tearDown(self) -> None:
+    def tear_apart(self) -> None:
+        """
+        The connection is lost.
+        """
         for side in (self.server, self.client):
             side.connectionLost(Failure(ConnectionError()))
+
+    def tearDown(self) -> None:
+        self.tear_apart()
         super().tearDown()
 
     def test_nothing_in_the_clear(self) -> None:
@@ -125,6 +137,19 @@ class TLSTests(BrokerTestCase):
             self.assertEqual(self.seen[at + 1], 3)
             at += 5 + int.from_bytes(self.seen[at + 3 : at + 5], "big")
         self.assertEqual(at, len(self.seen))
+
+    def test_slow_login(self) -> None:
+        """
+        Reading can be held over TLS too, while a login takes its time.
+        """
+        checker = Waiting()
+        self.begin(checker)
+        self.tear_apart()
+        self.join()
+        self.say(Connect("c", 5), *[Publish(b"a", b"x" * 10_000)] * 7)
+        self.assertEqual(self.wires[0].producerState, "paused")
+        checker.asked[0][1].callback(b"alice")
+        self.assertEqual((self.wires[0].producerState, self.stats.publish_received), ("producing", 7))
 
     def test_closed(self) -> None:
         """

@@ -79,7 +79,7 @@ class AcceptTests(SynchronousTestCase):
 
     def test_what_was_owed(self) -> None:
         """
-        CONNACK comes first, then what an earlier life of the session left.
+        CONNACK comes first, then what an earlier life of the session left, all in one write.
         """
         old = Talk().open()
         old.post(b"1", 2)
@@ -87,6 +87,7 @@ class AcceptTests(SynchronousTestCase):
         old.say(Ack(5, 1))
         new = Talk().open(outgoing=old.session.outgoing)
         self.assertEqual(new.first, [Ack(PUBREL, 1), publish(b"2", 2, 2, dup=True)])
+        self.assertEqual(len(new.written), 1)
 
     def test_who(self) -> None:
         """

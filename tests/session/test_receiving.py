@@ -104,16 +104,17 @@ class AtLeastOnceTests(SynchronousTestCase):
         A message that could not be kept is never acknowledged as if it were: 5.0 is told 0x97, 3.x loses its connection
         and may try again.
         """
-        for later in (False, True):
-            with self.subTest(later=later):
-                new, old = Talk(5).open(), Talk(4).open()
-                for talk in (new, old):
-                    ticket = Ticket() if later else decided(0x97)
-                    talk.hall.tickets += [ticket]
-                    talk.say(publish(b"1", 1, 1))
-                    talk.settle(ticket, 0x97)
-                self.assertEqual((new.heard(), new.wire.closed), (acks(PUBACK, 1, reason=0x97), None))
-                self.assertEqual((old.heard(), old.reason), ([], 0x97))
+        for reason in (0x80, 0x97):
+            for later in (False, True):
+                with self.subTest(reason=reason, later=later):
+                    new, old = Talk(5).open(), Talk(4).open()
+                    for talk in (new, old):
+                        ticket = Ticket() if later else decided(reason)
+                        talk.hall.tickets += [ticket]
+                        talk.say(publish(b"1", 1, 1))
+                        talk.settle(ticket, reason)
+                    self.assertEqual((new.heard(), new.wire.closed), (acks(PUBACK, 1, reason=reason), None))
+                    self.assertEqual((old.heard(), old.reason), ([], reason))
 
     def test_reason_that_cannot_be_said(self) -> None:
         """
@@ -225,17 +226,17 @@ class ExactlyOnceTests(SynchronousTestCase):
         A message that could not be kept is refused, 3.x by the end of the connection; its repeat is a new message
         [MQTT5-4.3.3-9].
         """
-        for version in (4, 5):
+        for version, reason in ((4, 0x80), (4, 0x97), (5, 0x97)):
             for later in (False, True):
-                with self.subTest(version=version, later=later):
+                with self.subTest(version=version, reason=reason, later=later):
                     incoming = Incoming()
                     talk = Talk(version).open(incoming=incoming)
-                    ticket = Ticket() if later else decided(0x97)
+                    ticket = Ticket() if later else decided(reason)
                     talk.hall.tickets += [ticket]
                     talk.say(publish(b"1", 2, 5))
-                    talk.settle(ticket, 0x97)
-                    refused = ([], 0x97) if version == 4 else (acks(PUBREC, 5, reason=0x97), -1)
-                    self.assertEqual((talk.heard(), talk.reason), refused)
+                    talk.settle(ticket, reason)
+                    refused = ([], reason) if version == 4 else (acks(PUBREC, 5, reason=reason), -1)
+                    self.assertEqual((talk.heard(), talk.reason, len(incoming)), (*refused, 0))
                     again = Talk(version).open(incoming=incoming)
                     again.say(publish(b"1", 2, 5, dup=True))
                     self.assertEqual((again.hall.payloads(), again.heard()), ([b"1"], acks(PUBREC, 5)))

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.session.support import VERSIONS, Talk, acks, publish
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
-from txmqtt.codec.packets import Ack
+from txmqtt.codec.packets import Ack, Pingreq, Pingresp
 from txmqtt.codec.properties import Properties
 from txmqtt.session.tickets import Ticket
 from txmqtt.session.voice import NEVER
@@ -145,6 +145,18 @@ class TimerTests(SynchronousTestCase):
                 talk.pass_time(100)
                 self.assertEqual((talk.heard(), talk.wire.alarm_at), ([], NEVER))
 
+    def test_sets_the_alarm(self) -> None:
+        """
+        The timer of a packet does not depend on an alarm for anything else.
+        """
+        self.talk.pass_time(50)
+        self.assertEqual(self.talk.wire.alarm_at, NEVER)
+        self.talk.post(b"1", 2)
+        self.assertEqual(self.talk.wire.alarm_at, self.talk.now + 20)
+        self.talk.session.alarm_at = self.talk.wire.alarm_at = NEVER
+        self.talk.say(Ack(PUBREC, 1))
+        self.assertEqual(self.talk.wire.alarm_at, self.talk.now + 20)
+
     def test_in_order(self) -> None:
         """
         The older goes first, each when its own time is up [MQTT311-4.6.0-1].
@@ -231,13 +243,32 @@ class TimerTests(SynchronousTestCase):
         self.talk.pass_time(0.1)
         self.assertEqual(self.talk.heard(), [publish(b"1", 1, 1, dup=True)])
 
+    def test_an_interval_after_the_pause(self) -> None:
+        """
+        That interval is left to it although the alarm rings for the keep-alive meanwhile.
+        """
+        talk = Talk(4).open(resend_interval=20.0, keep_alive=20)
+        talk.post(b"1")
+        talk.heard()
+        talk.session.pause()
+        talk.pass_time(25)
+        talk.session.resume()
+        talk.say(Pingreq())
+        talk.session.alarm_at = NEVER
+        talk.session.nearer(talk.now + 5)
+        talk.pass_time(19.9)
+        self.assertEqual(talk.heard(), [Pingresp()])
+        talk.pass_time(0.1)
+        self.assertEqual(talk.heard(), [publish(b"1", 1, 1, dup=True)])
+
     def test_never_on_5(self) -> None:
         """
         On 5.0 nothing is sent again on a live connection [MQTT5-4.4.0-1].
         """
         talk = Talk(5).open(resend_interval=20.0)
+        alarm = talk.wire.alarm_at
         talk.post(b"1")
-        talk.heard()
+        self.assertEqual((len(talk.heard()), talk.wire.alarm_at), (1, alarm))
         talk.pass_time(100)
         self.assertEqual((talk.heard(), talk.wire.alarm_at), ([], NEVER))
 

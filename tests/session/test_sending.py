@@ -42,6 +42,18 @@ class AtLeastOnceTests(SynchronousTestCase):
         talk.say(Ack(PUBACK, 1), Ack(PUBACK, 3))
         self.assertEqual(talk.heard(), [publish(b"4", 1, 4)])
 
+    def test_window_exactly_once(self) -> None:
+        """
+        A QoS 2 message keeps its place until its PUBCOMP, which lets the next go.
+        """
+        talk = Talk().open(window=1)
+        talk.post(b"1", 2)
+        talk.post(b"2", 2)
+        talk.say(Ack(PUBREC, 1))
+        self.assertEqual(talk.heard(), [publish(b"1", 2, 1), Ack(PUBREL, 1)])
+        talk.say(Ack(PUBCOMP, 1))
+        self.assertEqual(talk.heard(), [publish(b"2", 2, 2)])
+
     def test_window_delays_nothing_else(self) -> None:
         """
         A full window delays nothing but PUBLISHes of QoS 1 and 2 [MQTT5-3.3.4-10].
@@ -190,22 +202,22 @@ class ExactlyOnceTests(SynchronousTestCase):
         """
         for later in (False, True):
             for step in ("publish", "release"):
-                for version in (4, 5):
-                    with self.subTest(later=later, step=step, version=version):
-                        self.fail_at(Talk(version).open(), step, later)
+                for version, reason in ((4, 0x80), (4, 0x97), (5, 0x97)):
+                    with self.subTest(later=later, step=step, version=version, reason=reason):
+                        self.fail_at(Talk(version).open(), step, later, reason)
 
-    def fail_at(self, talk: Talk, step: str, later: bool) -> None:
+    def fail_at(self, talk: Talk, step: str, later: bool, reason: int) -> None:
         ticket = Ticket()
         talk.hall.tickets += [ticket] if step == "publish" else [DONE, ticket]
         if not later:
-            ticket.settle(0x97)
+            ticket.settle(reason)
         talk.post(b"1", 2, ref=7)
         if step == "release":
             self.assertEqual(talk.heard(), [publish(b"1", 2, 1)])
             talk.say(Ack(PUBREC, 1))
-        talk.settle(ticket, 0x97)
+        talk.settle(ticket, reason)
         self.assertEqual([packet.kind for packet in talk.heard()], [14] if talk.version == 5 else [])
-        self.assertEqual(talk.reason, 0x97)
+        self.assertEqual(talk.reason, reason)
 
 
 class SizeTests(SynchronousTestCase):
@@ -267,6 +279,30 @@ class SlowReaderTests(SynchronousTestCase):
         self.assertEqual(verdicts, [SEND, SEND, SEND, QUEUED, QUEUED])
         talk.turn.flush()
         self.assertEqual(len(talk.heard()), 5)
+        self.assertTrue(all(len(data) < 100 + 50 for data in talk.written))
+
+    def test_more_to_say(self) -> None:
+        """
+        An owner that has more to say hears whenever there is room again: after a write, after an answer, when the
+        client reads on; and not while it does not read.
+        """
+        for happens in ("write", "answer", "refusal", "read"):
+            with self.subTest(happens=happens):
+                talk = Talk().open()
+                talk.post(b"1", 2 if happens == "refusal" else 1)
+                if happens == "read":
+                    talk.session.pause()
+                talk.session.thirsty = True
+                self.assertEqual(talk.hall.heard, [])
+                if happens == "write":
+                    talk.say(Pingreq())
+                elif happens == "read":
+                    talk.say(Ack(PUBACK, 1))
+                    self.assertEqual(talk.hall.heard, [])
+                    talk.session.resume()
+                else:
+                    talk.say(Ack(PUBREC if happens == "refusal" else PUBACK, 1, 0x80))
+                self.assertEqual(talk.hall.heard, [("drained",)])
 
 
 class AliasTests(SynchronousTestCase):
@@ -329,6 +365,19 @@ class AliasTests(SynchronousTestCase):
             talk.post(topic=topic)
         talk.say(Ack(PUBACK, 1))
         self.assertEqual(self.topics(talk.heard()), [(b"t", 1), (b"", 1)])
+
+    def test_expiry(self) -> None:
+        """
+        The seconds that are left are told with an alias too.
+        """
+        talk = Talk().open(sent_aliases=1, window=1)
+        talk.post(b"1", topic=b"t")
+        talk.post(b"2", topic=b"t", expires=talk.now + 10)
+        talk.now += 4
+        talk.say(Ack(PUBACK, 1))
+        _, second = talk.heard()
+        assert isinstance(second, Publish)
+        self.assertEqual(second.properties, Properties(topic_alias=1, message_expiry_interval=6))
 
     def test_new_connection(self) -> None:
         """

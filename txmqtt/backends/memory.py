@@ -118,6 +118,6 @@ class MemoryBackend:
         """
         for retained in self._retained.values():
             for message in retained.expire(wall):
-                if self._hall is not None:
-                    self._hall.dropped(message, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
+                assert self._hall is not None
+                self._hall.dropped(message, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
         self._tally()

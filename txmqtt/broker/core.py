@@ -155,9 +155,7 @@ class Broker:
         taken = self.fanout.send(message, route)
         if taken == TAKEN or session.version < MQTT5:
             return DONE
-        if taken == ALL_FULL:
-            return FULL
-        return NOBODY if route.empty else DONE
+        return FULL if taken == ALL_FULL else NOBODY if route.empty else DONE
 
     def _refuse(self, session: ServerSession, verdict: Ticket) -> Ticket:
         self.stats.refused_publishes += 1
@@ -308,15 +306,15 @@ class Broker:
 
     def drained(self, session: ServerSession) -> None:
         """
-        See C{ServerSink}: whoever has retained messages coming gets the next of them.
+        See C{ServerSink}: the backend is asked again for what could not be taken, and retained messages go on.
         """
         member = session.member
+        assert isinstance(member, Member)
         session.thirsty = False
-        if isinstance(member, Member):
-            if member.stalled:
-                member.stalled = False
-                self.backend.want(member.lease, 0)
-            self.subscriptions.go_on(member)
+        if member.stalled:
+            member.stalled = False
+            self.backend.want(member.lease, 0)
+        self.subscriptions.go_on(member)
 
     # Subscribe
 

@@ -106,7 +106,7 @@ class Dealing:
             return True
         held.credit += 1
         held.stalled = True
-        held.given.pop(item.ref, None)
+        del held.given[item.ref]
         return False
 
     def _share_out(self, group: Group) -> None:
@@ -156,9 +156,10 @@ class Dealing:
     def _give_share(self, group: Group, item: Outbound, delivery: Delivery) -> bool:
         held = delivery.member.lease
         assert isinstance(held, Holding)
-        if held.shares is None:
-            held.shares = {}
-        held.shares[item.ref] = group
+        shares = held.shares
+        if shares is None:
+            shares = held.shares = {}
+        shares[item.ref] = group
         if held.groups is not None and len(held.groups) > 1 and group in held.groups:
             # The next that this member takes is from another group, if there is one.
             del held.groups[group]
@@ -166,8 +167,7 @@ class Dealing:
             self._piles[group] = self._piles.pop(group)
         if self._hand(held, delivery.copy(item.message, item.ref)):
             return True
-        if held.shares is not None:
-            held.shares.pop(item.ref, None)
+        del shares[item.ref]
         return False
 
     def _catch_up(self) -> None:
@@ -198,8 +198,8 @@ class Dealing:
         self._lost(item.message, reason)
 
     def _lost(self, message: Message, reason: int) -> None:
-        if self._hall is not None:
-            self._hall.dropped(message, reason)
+        assert self._hall is not None
+        self._hall.dropped(message, reason)
 
     def _count(self, message: Message, sign: int) -> None:
         self._stats.queued += sign

@@ -51,6 +51,8 @@ class Farewells:
             self._end(member)
             broker.backend.close(member.lease, 0)
         else:
+            if member.permissions is not None:
+                member.forget_routes()
             broker.backend.close(member.lease, member.expiry)
             if not replaced and member.expiry != FOR_EVER:
                 member.ending = broker.calendar.add(broker.turn.wall + member.expiry, member, True)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _PLUS = b"+"
 _HASH = b"#"
 
+#: What a filter costs in memory beyond its bytes, and what each of its levels costs in the tree, bytes.
+_OVERHEAD = 600
+_LEVEL = 400
+
 
 class Grant:
     """
@@ -94,6 +98,14 @@ def wild(filter: bytes) -> bool:
     return _PLUS in filter or _HASH in filter
 
 
+def cost(filter: bytes) -> int:
+    """
+    What a subscription to this filter costs at most, bytes.
+    """
+    size = len(filter) + _OVERHEAD
+    return size + _LEVEL * (filter.count(b"/") + 1) if wild(filter) else size
+
+
 class Filters:
     """
     All subscriptions of one mount point.
@@ -154,9 +166,11 @@ class Filters:
             level = levels.pop()
             if level == _PLUS:
                 parent.plus = None
-            elif parent.children is not None:
-                del parent.children[level]
-                if not parent.children:
+            else:
+                children = parent.children
+                assert children is not None
+                del children[level]
+                if not children:
                     parent.children = None
 
     def match(self, topic: bytes) -> list[Interest]:
@@ -191,16 +205,23 @@ def _child(node: _Node, level: bytes) -> _Node:
     return child
 
 
-def _walk(node: _Node, levels: list[bytes], at: int, found: list[Interest]) -> None:
-    if node.below is not None:  # "a/#" is about "a" too
-        found.append(node.below)
-    if at == len(levels):
-        if node.here is not None:
-            found.append(node.here)
-        return
-    if node.children is not None:
-        child = node.children.get(levels[at])
-        if child is not None:
-            _walk(child, levels, at + 1, found)
-    if node.plus is not None:
-        _walk(node.plus, levels, at + 1, found)
+def _walk(start: _Node, levels: list[bytes], first: int, found: list[Interest]) -> None:
+    """
+    Collect what matches from here on. A loop, not a recursion: a policy may allow many levels.
+    """
+    last = len(levels)
+    ahead = [(start, first)]
+    while ahead:
+        node, at = ahead.pop()
+        if node.below is not None:  # "a/#" is about "a" too
+            found.append(node.below)
+        if at == last:
+            if node.here is not None:
+                found.append(node.here)
+            continue
+        if node.plus is not None:
+            ahead.append((node.plus, at + 1))
+        if node.children is not None:
+            child = node.children.get(levels[at])
+            if child is not None:
+                ahead.append((child, at + 1))

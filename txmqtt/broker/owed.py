@@ -51,8 +51,8 @@ class Owed(Dealing):
             held.owner.revoked(reasons.SESSION_TAKEN_OVER, claim.clean)
             held = self._holdings.get(claim.key)
         if held is not None and claim.clean:
-            if self._hall is not None:
-                self._hall.discarded(claim.key)
+            assert self._hall is not None
+            self._hall.discarded(claim.key)
             self._drop(held)
             held = None
         if held is None:
@@ -88,9 +88,8 @@ class Owed(Dealing):
         """
         pile = lease.pile
         for item in reversed([item for item in lease.given.values() if not item.sent]):
+            assert pile is not None  # it came from there
             del lease.given[item.ref]
-            if pile is None:
-                pile = lease.pile = Pile()
             pile.give_back(item)
 
     def _return_shares(self, lease: Holding) -> dict[Group, None]:

@@ -28,6 +28,8 @@ class Policy:
     @ivar max_topic_levels: of topics and filters; a deeper one is refused with 0x90 or 0x8F (3.x: acknowledged and
         dropped, SUBACK 0x80).
     @ivar max_subscriptions: of one session; the next is refused with 0x97 (3.1.1: 0x80).
+    @ivar max_subscription_bytes: memory that the filters of one session may take; what finds no room is refused
+        likewise.
     @ivar max_inflight: QoS 1 and 2 messages under way to one 3.x client; the rest queue.
     @ivar max_inflight_5: QoS 1 and 2 messages under way to one 5.0 client, whose own Receive Maximum may make it less.
     @ivar receive_maximum: what we announce to clients of 5.0; more ends the connection with 0x93.
@@ -40,12 +42,13 @@ class Policy:
     @ivar max_keep_alive: 5.0 clients that ask for more, or for none, are told; 65535 lets all be.
     @ivar topic_alias_maximum: topic aliases that a 5.0 client may use, announced.
     @ivar max_topic_aliases: topic aliases that we use towards a 5.0 client that allows as many.
-    @ivar max_retained_messages: in the store; a new topic that finds no room is refused with 0x97 (3.x: dropped,
-        counted).
+    @ivar max_retained_messages: in the store; a message to a new topic that finds no room is refused with 0x97, and
+        counted; at QoS 0 and on 3.x it can't be refused and is sent to those who listen.
     @ivar max_retained_bytes: memory that all retained messages may take.
     @ivar retained_page: retained messages sent in one go to one new subscription; the rest as the client reads.
-    @ivar max_routes: topics whose receivers are remembered; the oldest is forgotten, and found anew when it is needed.
-    @ivar resend_interval: 3.x only: how long a QoS 1 or 2 packet may be unanswered before it is sent again; 0 for never.
+    @ivar max_routes: topics whose receivers are remembered; those not in use are forgotten, and found anew when needed.
+    @ivar resend_interval: 3.x only: how long a QoS 1 or 2 packet may be unanswered before it is sent again; 0 for
+        never.
     @ivar sys_interval: between two publications of the counters under C{$SYS/broker}; 0 for never.
     """
 
@@ -57,6 +60,7 @@ class Policy:
     max_packet_size: int = 2 * _MIB
     max_topic_levels: int = 200
     max_subscriptions: int = 100_000
+    max_subscription_bytes: int = 256 * _MIB
     max_inflight: int = 20
     max_inflight_5: int = 100
     receive_maximum: int = 100

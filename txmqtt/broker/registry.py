@@ -47,6 +47,7 @@ class Member:
     @ivar durable: it outlives its connection, so QoS 1 and 2 are owed to it by the backend.
     @ivar expiry: seconds that it outlives it.
     @ivar permissions: None where everything is allowed.
+    @ivar filters_cost: what its subscriptions cost in memory, bytes.
     @ivar credited: the backend has credit to deliver to it.
     @ivar stalled: a delivery was not taken; the backend waits to be asked again.
     @ivar replaced: the connection ends because another takes the session over.
@@ -70,6 +71,7 @@ class Member:
         self.expiry = 0
         self.permissions: Permissions | None = None
         self.grants: dict[bytes, Grant] = {}
+        self.filters_cost = 0
         self.will: Will | None = None
         self.credited = False
         self.stalled = False
@@ -119,9 +121,10 @@ class Member:
 
     def may_receive(self, topic: bytes) -> bool:
         """
-        Whether it may be sent messages with this topic.
+        Whether it may be sent messages with this topic. While it is parked nobody is there to be asked: the right that
+        it was granted when it subscribed holds, and is checked again at delivery.
         """
-        return self.permissions is None or self.permissions.may_receive(topic.decode())
+        return self.permissions is None or self.session is None or self.permissions.may_receive(topic.decode())
 
     def opened(self, lease: Lease) -> None:
         """
@@ -155,10 +158,15 @@ class Member:
         """
         It has been logged in again, and what it may do may have changed: no route that leads here can be trusted.
         """
-        if permissions is self.permissions:
-            return
-        self.permissions = permissions
-        self._rights = None
+        if permissions is not self.permissions:
+            self.permissions = permissions
+            self._rights = None
+            self.forget_routes()
+
+    def forget_routes(self) -> None:
+        """
+        What it may receive is to be asked again.
+        """
         for grant in self.grants.values():
             self.mount.routes.forget(grant.below)
 
@@ -198,4 +206,3 @@ class Registry:
         All of them.
         """
         return list(self._members.values())
-

@@ -7,8 +7,12 @@ Topics are kept in a tree by level, so that a filter finds what it matches witho
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
+from typing import Final
 
 from txmqtt.session.message import Message
+
+#: What a level of a topic costs in the tree, bytes; topics share those that they begin with.
+NODE: Final = 256
 
 
 class _Node:
@@ -59,6 +63,7 @@ class Retained:
             child = node.children.get(level)
             if child is None:
                 child = node.children[level] = _Node()
+                self.size += NODE
             node = child
         if node.message is not None:
             self._off(node.message)
@@ -110,6 +115,7 @@ class Retained:
         self._off(message)
         while levels and path.pop().bare:
             _cut(path[-1], levels.pop())
+            self.size -= NODE
         return True
 
     def find(self, filter: bytes, wall: float) -> list[Message]:
@@ -117,7 +123,7 @@ class Retained:
         All messages whose topics the filter matches, without those whose time is over.
         """
         found: list[Message] = []
-        _search(self._root, filter.split(b"/"), 0, found)
+        _search(self._root, filter.split(b"/"), found)
         if not self._mortal:
             return found
         return [message for message in found if not message.expired(wall)]
@@ -140,42 +146,49 @@ class Retained:
 
 def _cut(node: _Node, level: bytes) -> None:
     children = node.children
-    if children is not None:
-        del children[level]
-        if not children:
-            node.children = None
+    assert children is not None
+    del children[level]
+    if not children:
+        node.children = None
 
 
-def _search(node: _Node, levels: list[bytes], at: int, found: list[Message]) -> None:
-    if at == len(levels):
+def _search(start: _Node, levels: list[bytes], found: list[Message]) -> None:
+    """
+    Collect what matches. Loops, here and below, not recursions: a policy may allow many levels.
+    """
+    last = len(levels)
+    ahead = [(start, 0)]
+    while ahead:
+        node, at = ahead.pop()
+        if at == last:
+            if node.message is not None:
+                found.append(node.message)
+            continue
+        level = levels[at]
+        children = node.children
+        if level == b"#" and at:
+            _everything(node, found)
+        elif children is None:
+            continue
+        elif level == b"#":
+            for name, child in children.items():
+                if not name.startswith(b"$"):  # a leading wildcard does not see "$..." [MQTT5-4.7.2-1]
+                    _everything(child, found)
+        elif level == b"+":
+            for name in reversed(children):
+                if at or not name.startswith(b"$"):
+                    ahead.append((children[name], at + 1))
+        else:
+            following = children.get(level)
+            if following is not None:
+                ahead.append((following, at + 1))
+
+
+def _everything(start: _Node, found: list[Message]) -> None:
+    ahead = [start]
+    while ahead:
+        node = ahead.pop()
         if node.message is not None:
             found.append(node.message)
-        return
-    level = levels[at]
-    if level == b"#":
-        if at:
-            _everything(node, found)
-        elif node.children is not None:  # a leading wildcard does not see "$..." [MQTT5-4.7.2-1]
-            for name, child in node.children.items():
-                if not name.startswith(b"$"):
-                    _everything(child, found)
-        return
-    if node.children is None:
-        return
-    if level == b"+":
-        for name, child in node.children.items():
-            if at or not name.startswith(b"$"):
-                _search(child, levels, at + 1, found)
-        return
-    following = node.children.get(level)
-    if following is not None:
-        _search(following, levels, at + 1, found)
-        return
-
-
-def _everything(node: _Node, found: list[Message]) -> None:
-    if node.message is not None:
-        found.append(node.message)
-    if node.children is not None:
-        for child in node.children.values():
-            _everything(child, found)
+        if node.children is not None:
+            ahead.extend(reversed(node.children.values()))

@@ -104,9 +104,7 @@ class Route:
     @ivar reserved: only the broker itself publishes here: C{$SYS}.
     """
 
-    def __init__(
-        self, mount: str, deliveries: list[Delivery], groups: list[Group], reserved: bool = False
-    ) -> None:
+    def __init__(self, mount: str, deliveries: list[Delivery], groups: list[Group], reserved: bool = False) -> None:
         self.mount = mount
         self.reserved = reserved
         self.deliveries = deliveries

@@ -56,9 +56,7 @@ class Stats:
         """
         Messages that did not reach a receiver they were for, whatever the reason.
         """
-        return (
-            self.dropped_full + self.dropped_slow + self.dropped_expired + self.dropped_denied + self.dropped_ended
-        )
+        return self.dropped_full + self.dropped_slow + self.dropped_expired + self.dropped_denied + self.dropped_ended
 
     def topics(self, turn: Turn, uptime: float, version: str) -> list[tuple[str, str]]:
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from txmqtt.broker.filters import Grant
+from txmqtt.broker.filters import Grant, cost
 from txmqtt.broker.registry import Member
 from txmqtt.broker.retrieval import Retrieval
 from txmqtt.broker.shared import Group
@@ -72,7 +72,10 @@ class Subscriptions:
             return reasons.TOPIC_FILTER_INVALID  # to the letter of 3.x it is a level like any other; here it is not
         if levels(below) > policy.max_topic_levels:
             return reasons.TOPIC_FILTER_INVALID
-        if len(member.grants) >= policy.max_subscriptions and asked.filter not in member.grants:
+        if asked.filter not in member.grants and (
+            len(member.grants) >= policy.max_subscriptions
+            or member.filters_cost + cost(asked.filter) > policy.max_subscription_bytes
+        ):
             return reasons.QUOTA_EXCEEDED
         if member.permissions is None:
             return asked.qos
@@ -130,6 +133,7 @@ class Subscriptions:
         member, stats = grant.member, self._broker.stats
         if grant.filter not in member.grants:
             stats.subscriptions += 1
+            member.filters_cost += cost(grant.filter)
             if grant.group is not None:
                 stats.shared_subscriptions += 1
         member.grants[grant.filter] = grant
@@ -149,6 +153,7 @@ class Subscriptions:
         filters = member.mount.filters
         del member.grants[grant.filter]
         stats.subscriptions -= 1
+        member.filters_cost -= cost(grant.filter)
         interest = filters.add(grant.below)
         if group is None:
             interest.grants.pop(member, None)
@@ -199,14 +204,15 @@ class Subscriptions:
         if member.session is not None:
             member.session.thirsty = member.stalled or member.retrievals is not None
 
-
     def _retrieve(self, member: Member) -> None:
-        while member.retrievals:
-            first = next(iter(member.retrievals.values()))
+        while True:
+            retrievals = member.retrievals  # anew each time: the connection may end while messages are sent
+            if not retrievals:
+                break
+            first = next(iter(retrievals.values()))
             if not first.advance():
                 return
-            if member.retrievals is not None:
-                member.retrievals.pop(first.filter, None)
+            retrievals.pop(first.filter, None)
         member.retrievals = None
 
 

@@ -73,7 +73,7 @@ def level_named(data: bytes, position: int, end: int) -> int:
     """
     if end - position > 6 and data[position : position + 6] == b"\0\4MQTT":
         level = data[position + 6] & 0x7F
-        return level if level == MQTT311 or level == MQTT5 else 0
+        return level if level in (MQTT311, MQTT5) else 0
     if end - position > 8 and data[position : position + 8] == b"\0\6MQIsdp":
         return MQTT31 if data[position + 8] & 0x7F == MQTT31 else 0
     return 0

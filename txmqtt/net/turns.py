@@ -1,5 +1,5 @@
 """
-When a turn of the reactor ends: after each read while reads come one at a time, after all of them while many come at once.
+When a turn of the reactor ends: after each read while reads come alone, after all of them while many come at once.
 
 A write that wakes a sleeping peer costs the kernel several times what it costs to write to one that is busy. When many
 connections have something to say in one turn, all are read first and then all are written to, which measures a quarter

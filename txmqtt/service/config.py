@@ -55,6 +55,7 @@ RANGES = {
     "max_packet_size": Range(64, MAX_PACKET),
     "max_topic_levels": Range(1, _U16),
     "max_subscriptions": Range(1, _UNBOUNDED),
+    "max_subscription_bytes": Range(0, _UNBOUNDED),
     "max_inflight": Range(1, _U16),
     "max_inflight_5": Range(1, _U16),
     "receive_maximum": Range(1, _U16),
