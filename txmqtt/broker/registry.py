@@ -158,7 +158,7 @@ class Member:
         """
         It has been logged in again, and what it may do may have changed: no route that leads here can be trusted.
         """
-        if permissions is not self.permissions:
+        if permissions is not None or self.permissions is not None:
             self.permissions = permissions
             self._rights = None
             self.forget_routes()
