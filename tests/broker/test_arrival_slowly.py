@@ -111,6 +111,18 @@ class OpeningTests(BrokerTestCase):
         self.slow.commit()
         self.assertEqual((self.stats.connections, self.stats.sessions), (2, 2))
 
+    def test_taken_over_by_one_who_has_gone(self) -> None:
+        """
+        A session that was taken over by a connection which ended meanwhile is parked, and expires in its time.
+        """
+        self.connecting("c", session_expiry_interval=10)
+        self.slow.commit()
+        self.connecting("c", session_expiry_interval=10, clean_start=False).lose()
+        self.slow.commit()
+        self.assertEqual((self.stats.connections, self.stats.sessions), (0, 1))
+        self.town.wait(10)
+        self.assertEqual(self.stats.sessions, 0)
+
     def test_expired_while_opening(self) -> None:
         """
         A session whose time is over while it is being opened is a new one when it is.

@@ -422,6 +422,36 @@ class SlowTests(BrokerTestCase):
         self.assertEqual(client.unsubscribe("t"), [0x80])
         self.assertEqual(self.stats.subscriptions, 1)
 
+    def test_ended_by_the_answer(self) -> None:
+        """
+        Where the refusal itself ends the connection, and the session with it, nothing of it comes back.
+        """
+        self.join("p").publish("t", b"kept", 0, True)
+        client = self.join("c", 4)
+        self.ask(client, "$share/g/t", 1)
+        self.slow.commit()
+        self.slow.overloaded = True
+        self.drop(client, "$share/g/t")
+        self.assertIsNotNone(client.closed)
+        small = self.join("c", maximum_packet_size=30)
+        self.slow.overloaded = False
+        small.say(Subscribe(1, [Subscription(b"t")] * 40))
+        self.assertIsNotNone(small.closed)
+        self.assertEqual((self.stats.subscriptions, self.stats.shared_subscriptions), (0, 0))
+        self.assertBooksClosed()
+
+    def test_lost_by_the_answer(self) -> None:
+        """
+        Where a session that lasts is parked by the answer, it keeps its subscription; nobody is sent what was retained.
+        """
+        self.slow.slow = set()
+        self.join("p").publish("t", b"kept", 1, True)
+        small = self.durable("c", maximum_packet_size=30)
+        small.say(Subscribe(1, [Subscription(b"t", 1)] * 40))
+        self.assertIsNotNone(small.closed)
+        again = self.durable("c")
+        self.assertEqual((again.heard(), self.stats.subscriptions), ([], 1))
+
     def test_group_made_anew_meanwhile(self) -> None:
         """
         Who is back in a shared group because leaving it failed shares with those who made it anew meanwhile.

@@ -15,11 +15,13 @@ from txmqtt.session.outgoing import Outgoing
 CONNECTING = ["connecting"]
 
 
-def let_in(talk: Talk, properties: Properties | None = None) -> None:
+def let_in(talk: Talk, properties: Properties | None = None, keep_alive: int = 0) -> None:
     """
     The broker accepts the client.
     """
-    talk.session.accept(False, Outgoing(10, 10, 10_000), Incoming(), properties, 0, 1_000_000, 65_535, 0, 0, 0.0)
+    talk.session.accept(
+        False, Outgoing(10, 10, 10_000), Incoming(), properties, keep_alive, 1_000_000, 65_535, 0, 0, 0.0
+    )
     talk.session.begin()
     talk.turn.flush()
 
@@ -181,6 +183,19 @@ class BoundTests(SynchronousTestCase):
                     self.assertEqual(talk.reason, -1)
                     talk.pass_time(0.1)
                     self.assertEqual((talk.heard(), talk.reason), ([said], 0x89))
+
+    def test_keep_alive_begins(self) -> None:
+        """
+        The keep-alive begins when the client is in, however long that took.
+        """
+        talk = Talk()
+        talk.say(Connect("c", 5, keep_alive=2))
+        talk.pass_time(8)
+        let_in(talk, keep_alive=2)
+        talk.pass_time(2.9)
+        self.assertEqual(talk.reason, -1)
+        talk.pass_time(0.1)
+        self.assertEqual(talk.reason, 0x8D)
 
     def test_accepted_in_time(self) -> None:
         """

@@ -54,7 +54,7 @@ class Farewells:
             if member.permissions is not None:
                 member.forget_routes()
             broker.backend.close(member.lease, member.expiry)
-            if not replaced and member.expiry != FOR_EVER:
+            if member.expiry != FOR_EVER:  # also if it is taken over: whoever wants it may not get it
                 member.ending = broker.calendar.add(broker.turn.wall + member.expiry, member, True)
 
     def _what_waits(self, member: Member, session: ServerSession, ends: bool) -> None:

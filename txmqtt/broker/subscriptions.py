@@ -124,6 +124,12 @@ class Subscriptions:
         for grant in list(member.grants.values()):
             self._remove(grant)
 
+    def ended(self, member: Member) -> bool:
+        """
+        The session is over.
+        """
+        return self._broker.registry.find(member.key) is not member
+
     # What is in force
 
     def _install(self, grant: Grant) -> None:
@@ -263,9 +269,10 @@ class _Steps(Waiter):
         The ticket decides.
         """
         member = self._member
+        if self._subscriptions.ended(member):
+            return  # by the answer itself: it could not say that the ticket has failed, or was too large
         if ticket.done and not ticket.failed and not member.unsettled:
-            if self.retrieve:
-                self._subscriptions.retrieve(member, self.retrieve)
+            self._look_up(self.retrieve)
             return
         if member.unsettled is None:
             member.unsettled = {}
@@ -293,7 +300,10 @@ class _Steps(Waiter):
                 self._subscriptions.put(member, step.filter, last)
             if not unsettled.steps:
                 del member.unsettled[step.filter]
-        if not ticket.failed and member.session is not None and member.session is self._session:
-            wanted = [grant for grant in self.retrieve if member.grants.get(grant.filter) is grant]
-            if wanted:
-                self._subscriptions.retrieve(member, wanted)
+        if not ticket.failed:
+            self._look_up([grant for grant in self.retrieve if member.grants.get(grant.filter) is grant])
+
+    def _look_up(self, grants: list[Grant]) -> None:
+        member = self._member
+        if grants and member.session is not None and member.session is self._session:
+            self._subscriptions.retrieve(member, grants)

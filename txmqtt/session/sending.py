@@ -165,7 +165,7 @@ class Sending(Voice):
     def _refill(self) -> None:
         if not self.paused and self.phase == OPEN:
             self.pump()
-            if self.thirsty and not self.paused:
+            if self.thirsty and not self.paused and self.phase == OPEN:
                 self._drained()
 
     # What the peer answers
