@@ -83,15 +83,20 @@ class ResumptionTests(SynchronousTestCase):
 
     def test_not_sent_yet(self) -> None:
         """
-        What had its identifier but never left, because its record was not made, leaves without DUP.
+        What had its identifier but never left, because its record was not made in time, leaves without DUP.
         """
-        old = Talk().open()
-        ticket = Ticket()
-        old.hall.tickets += [ticket]
-        old.post(b"1", 2, ref=7)
-        new = resumed(old)
-        old.settle(ticket)
-        self.assertEqual((old.heard(), new.first), ([], [publish(b"1", 2, 1)]))
+        for early in (False, True):
+            with self.subTest(early=early):
+                old = Talk().open()
+                ticket = Ticket()
+                old.hall.tickets += [ticket]
+                old.post(b"1", 2, ref=7)
+                if early:
+                    old.session.lost()
+                    old.settle(ticket)
+                new = resumed(old)
+                old.settle(ticket)
+                self.assertEqual((old.heard(), new.first), ([], [publish(b"1", 2, 1)]))
 
     def test_no_second_record(self) -> None:
         """
