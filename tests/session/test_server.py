@@ -310,6 +310,17 @@ class KeepAliveTests(SynchronousTestCase):
             talk.feed(b"x")
         self.assertEqual(self.silent_for(talk), 1)
 
+    def test_large_packet(self) -> None:
+        """
+        A large packet over a slow line is a sign of life while it comes, not only when it is here.
+        """
+        talk = Talk().open(keep_alive=10)
+        talk.feed(b"\x30\x80\x80\x02\x00\x01a")
+        for _ in range(10):
+            talk.pass_time(14)
+            talk.feed(b"x" * 1_400)
+        self.assertEqual(self.silent_for(talk), 15)
+
     def test_held(self) -> None:
         """
         While we do not read, the keep-alive stands still; afterwards the client has all of its time.

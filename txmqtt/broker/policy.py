@@ -21,7 +21,7 @@ class Policy:
     @ivar max_connections: connections at a time; the next is refused with 0x97 (3.x: 3, server unavailable).
     @ivar max_sessions: sessions at a time, parked ones included; the next new one is refused with 0x97 (3.x: 3).
     @ivar connect_timeout: from the first byte until CONNACK; then the connection is closed.
-    @ivar opening_bytes: what a client may say before CONNACK; a larger CONNECT is refused with 0x95, what follows it is
+    @ivar opening_bytes: what a client may say before CONNACK; a larger CONNECT ends the connection, what follows it is
         not read until then.
     @ivar close_timeout: how long a peer may take to read our last words; then the connection is aborted.
     @ivar max_packet_size: of what clients send, announced on 5.0; a larger packet ends the connection with 0x95.

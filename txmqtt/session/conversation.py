@@ -9,6 +9,7 @@ allows and does besides is in C{client} and C{server}. It starts nothing and wai
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import NAMES, PUBACK, PUBREC, PUBREL
@@ -19,6 +20,9 @@ from txmqtt.session.receiving import Receiving
 from txmqtt.session.sink import Link
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import CLOSED, NEVER, OPEN, PHASES
+
+#: A read of so many bytes shows that a large packet is on its way: the keep-alive does not cut off a slow upload.
+_PROGRESS: Final = 1_000
 
 
 class Conversation(Receiving):
@@ -47,6 +51,8 @@ class Conversation(Receiving):
         turn.bytes_received += len(data)
         if self.phase == CLOSED:
             return
+        if len(data) >= _PROGRESS and self.phase == OPEN:
+            self.last_heard = now
         self.decoder.feed(data)
         if self.reading:
             self._parse()
