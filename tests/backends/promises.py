@@ -88,8 +88,14 @@ class Hall:
     def discarded(self, key: tuple[str, str]) -> None:
         self.gone.append(key)
 
-    def dropped(self, message: Message, reason: int) -> None:
-        self.reasons.append(reason)
+    def dropped(self, count: int, reason: int) -> None:
+        self.reasons.extend([reason] * count)
+
+    def troubled(self, why: str) -> None:
+        raise AssertionError(why)
+
+    def recovered(self) -> None:
+        raise AssertionError("nothing was wrong")
 
 
 class Reader:

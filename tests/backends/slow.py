@@ -13,12 +13,12 @@ from txmqtt.backends.memory import MemoryBackend
 from txmqtt.broker.filters import Grant
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.routes import Route
-from txmqtt.broker.shapes import Claim, Hall, Lease, Owner, Reader
+from txmqtt.broker.shapes import UNAVAILABLE, Claim, Hall, Lease, Owner, Reader, Survivor
 from txmqtt.broker.stats import Stats
 from txmqtt.codec import reasons
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
-from txmqtt.session.tickets import DONE, FULL, Ticket
+from txmqtt.session.tickets import DONE, Ticket
 from txmqtt.session.turn import Turn
 
 
@@ -55,6 +55,8 @@ class SlowBackend:
     @ivar hasty: the tickets are done at once, though nothing else is.
     @ivar asked: what is waiting to be decided, oldest first.
     """
+
+    lasting = False
 
     def __init__(self, policy: Policy, stats: Stats, turn: Turn) -> None:
         self.inner = MemoryBackend(policy, stats, turn)
@@ -94,7 +96,7 @@ class SlowBackend:
         if verb not in self.slow:
             return do()
         if self.overloaded:
-            return FULL
+            return UNAVAILABLE
         ticket = Ticket()
 
         def settle() -> int:
@@ -137,6 +139,9 @@ class SlowBackend:
     def close(self, lease: Lease, expiry: int) -> None:
         self.inner.close(lease, expiry)
 
+    def will(self, lease: Lease, due: float) -> None:
+        self.inner.will(lease, due)
+
     def discard(self, key: tuple[str, str]) -> None:
         self.inner.discard(key)
 
@@ -167,6 +172,15 @@ class SlowBackend:
             return DONE
 
         self._ticket("find", do)
+
+    def survivors(self) -> list[Survivor]:
+        return self.inner.survivors()
+
+    def revived(self, lease: Lease, grants: list[Grant]) -> None:
+        self.inner.revived(lease, grants)
+
+    def figures(self) -> list[tuple[str, str]]:
+        return self.inner.figures()
 
     def sweep(self, wall: float) -> None:
         self.inner.sweep(wall)

@@ -66,8 +66,14 @@ class Hall:
     def discarded(self, key: tuple[str, str]) -> None:
         raise AssertionError("nothing is discarded here")
 
-    def dropped(self, message: Message, reason: int) -> None:
-        self.dropped_for.append(reason)
+    def dropped(self, count: int, reason: int) -> None:
+        self.dropped_for.extend([reason] * count)
+
+    def troubled(self, why: str) -> None:
+        raise AssertionError("nothing is stored here")
+
+    def recovered(self) -> None:
+        raise AssertionError("nothing is stored here")
 
 
 class DealingTests(SynchronousTestCase):

@@ -9,9 +9,9 @@ from __future__ import annotations
 from txmqtt.broker.filters import Grant
 from txmqtt.broker.owed import Owed
 from txmqtt.broker.policy import Policy
-from txmqtt.broker.retained import Retained
 from txmqtt.broker.routes import Route
-from txmqtt.broker.shapes import RELEASED_OUT, UNRETAINED, Hall, Lease, Reader
+from txmqtt.broker.shapes import RELEASED_OUT, UNRETAINED, Hall, Lease, Reader, Survivor
+from txmqtt.broker.shelves import Shelves
 from txmqtt.broker.stats import Stats
 from txmqtt.codec import reasons
 from txmqtt.session.message import Message
@@ -25,12 +25,12 @@ class MemoryBackend:
     See C{txmqtt.broker.shapes.Backend}.
     """
 
+    lasting = False
+
     def __init__(self, policy: Policy, stats: Stats, turn: Turn) -> None:
-        self._policy = policy
-        self._stats = stats
         self._turn = turn
         self._owed = Owed(policy, stats, turn)
-        self._retained: dict[str, Retained] = {}
+        self._shelves = Shelves(policy, stats)
         self._hall: Hall | None = None
         # The queues answer for themselves.
         self.open = self._owed.open
@@ -46,6 +46,11 @@ class MemoryBackend:
         """
         self._hall = hall
         self._owed.attach(hall)
+
+    def will(self, lease: Lease, due: float) -> None:
+        """
+        See C{Backend.will}: the broker's own books are all the memory there is.
+        """
 
     def subscribe(self, lease: Lease, grants: list[Grant]) -> Ticket:
         """
@@ -65,37 +70,9 @@ class MemoryBackend:
         """
         See C{Backend.publish}.
         """
-        if message.retain and not self._retain(message, route.mount) and message.qos:
+        if message.retain and not self._shelves.put(route.mount, message) and message.qos:
             return UNRETAINED
         return self._owed.publish(message, route) if message.qos else DONE
-
-    def _retain(self, message: Message, mount: str) -> bool:
-        retained = self._retained.get(mount)
-        if retained is None:
-            retained = self._retained[mount] = Retained()
-        if message.payload:
-            if not self._room(retained, message):
-                self._stats.dropped_retained += 1
-                if not message.qos and retained.clear(message.topic):
-                    self._tally()  # what was retained before is no longer the last [MQTT311-3.3.1-7]
-                return False
-            retained.keep(message)
-        else:
-            retained.clear(message.topic)  # [MQTT5-3.3.1-6] [MQTT5-3.3.1-7]
-        self._tally()
-        return True
-
-    def _room(self, retained: Retained, message: Message) -> bool:
-        policy = self._policy
-        old = retained.get(message.topic)
-        size = self._stats.retained_bytes + message.size - (old.size if old is not None else 0)
-        return size <= policy.max_retained_bytes and (
-            old is not None or self._stats.retained < policy.max_retained_messages
-        )
-
-    def _tally(self) -> None:
-        self._stats.retained = sum(retained.count for retained in self._retained.values())
-        self._stats.retained_bytes = sum(retained.size for retained in self._retained.values())
 
     def remember(self, lease: Lease, fact: int, packet_id: int, item: Outbound | None) -> Ticket:
         """
@@ -109,15 +86,30 @@ class MemoryBackend:
         """
         See C{Backend.find}: all of it in one page.
         """
-        retained = self._retained.get(mount)
-        reader.page(retained.find(filter, self._turn.wall) if retained is not None else [], True)
+        reader.page(self._shelves.find(mount, filter, self._turn.wall), True)
+
+    def survivors(self) -> list[Survivor]:
+        """
+        See C{Backend.survivors}: nobody survives.
+        """
+        return []
+
+    def revived(self, lease: Lease, grants: list[Grant]) -> None:
+        """
+        See C{Backend.revived}.
+        """
+
+    def figures(self) -> list[tuple[str, str]]:
+        """
+        See C{Backend.figures}: there is nothing to tell that the broker does not know.
+        """
+        return []
 
     def sweep(self, wall: float) -> None:
         """
         Let go of retained messages whose time is over.
         """
-        for retained in self._retained.values():
-            for message in retained.expire(wall):
-                assert self._hall is not None
-                self._hall.dropped(message, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
-        self._tally()
+        expired = self._shelves.expire(wall)
+        if expired:
+            assert self._hall is not None
+            self._hall.dropped(len(expired), reasons.IMPLEMENTATION_SPECIFIC_ERROR)

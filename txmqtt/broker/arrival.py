@@ -70,7 +70,7 @@ class Arrival:
             self._expiry = broker.capped(asked)
         else:
             self._expiry = 0 if packet.clean_start else broker.policy.max_session_expiry
-        claim = Claim(self._mount.name, session.client_id, self._user, packet.clean_start, self._expiry)
+        claim = Claim(self._mount.name, session.client_id, self._user, packet.clean_start, self._expiry, packet.will)
         full = self._full(claim)
         if full:
             session.end(reasons.QUOTA_EXCEEDED, full)
@@ -143,6 +143,7 @@ class Arrival:
         member.change_permissions(self._permissions)
         member.expiry = self._expiry
         member.will = packet.will
+        member.graced = False
         session.member = member
         self._accept(member, lease)
 

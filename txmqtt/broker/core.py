@@ -14,8 +14,9 @@ from txmqtt.broker.farewells import Farewells
 from txmqtt.broker.onward import Onward
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.registry import Member, Mount, Registry
+from txmqtt.broker.revival import revive
 from txmqtt.broker.routes import Route
-from txmqtt.broker.shapes import RELEASED_IN, RELEASED_OUT, SENT, UNRETAINED, Backend, Permissions
+from txmqtt.broker.shapes import RELEASED_IN, RELEASED_OUT, SENT, UNAVAILABLE, UNRETAINED, Backend, Permissions
 from txmqtt.broker.stats import Stats
 from txmqtt.broker.subscriptions import Subscriptions
 from txmqtt.broker.undone import NotReleased, StillOurs
@@ -149,7 +150,7 @@ class Broker:
         if packet.retain or route.stored or (qos == 2 and (member.durable or member.onward is not None)):
             remembered = packet.packet_id if qos == 2 and member.durable else 0
             ticket = self._accept(message, route, member, remembered, session.version == MQTT5)
-            if ticket.done and session.version < MQTT5:
+            if ticket.done and session.version < MQTT5 and ticket is not UNAVAILABLE:
                 return DONE  # 3.x can only say that it arrived; what became of it is counted
             return ticket
         taken = self.fanout.send(message, route)
@@ -184,6 +185,8 @@ class Broker:
         if message.retain or packet_id or (message.qos and route.stored):
             lease = publisher.lease if publisher is not None and packet_id else None
             ticket = self.backend.publish(message, route, lease, packet_id)
+            if ticket is UNAVAILABLE:
+                return ticket
             if ticket is UNRETAINED:
                 if may_refuse:
                     return FULL
@@ -353,6 +356,19 @@ class Broker:
         """
         return min(expiry, self.policy.max_session_expiry)
 
+    # Return
+
+    def recover(self) -> int:
+        """
+        Bring back what an earlier life left, before anybody is let in.
+
+        @return: how many sessions.
+        """
+        survivors = self.backend.survivors()
+        for survivor in survivors:
+            revive(self, survivor)
+        return len(survivors)
+
     # What the backend says
 
     def discarded(self, key: tuple[str, str]) -> None:
@@ -361,19 +377,35 @@ class Broker:
         """
         self.farewells.discarded(key)
 
-    def dropped(self, message: Message, reason: int) -> None:
+    def dropped(self, count: int, reason: int) -> None:
         """
         See C{Hall}.
         """
         stats = self.stats
         if reason == reasons.QUOTA_EXCEEDED:
-            stats.dropped_full += 1
+            stats.dropped_full += count
         elif reason == reasons.IMPLEMENTATION_SPECIFIC_ERROR:
-            stats.dropped_expired += 1
+            stats.dropped_expired += count
         elif reason == reasons.NOT_AUTHORIZED:
-            stats.dropped_denied += 1
+            stats.dropped_denied += count
         else:
-            stats.dropped_ended += 1
+            stats.dropped_ended += count
+
+    def troubled(self, why: str) -> None:
+        """
+        See C{Hall}: told at once, and to whoever subscribes later.
+        """
+        self._alarm(why)
+
+    def recovered(self) -> None:
+        """
+        See C{Hall}.
+        """
+        self._alarm("")
+
+    def _alarm(self, words: str) -> None:
+        self.publish(b"$SYS/broker/store/alarm", words.encode(), 0, True)
+        self.turn.flush()
 
     # Time
 
@@ -387,7 +419,7 @@ class Broker:
         """
         Tell the world what has been counted, under C{$SYS/broker}, retained.
         """
-        for topic, value in self.stats.topics(self.turn, uptime, version):
+        for topic, value in self.stats.topics(self.turn, uptime, version) + self.backend.figures():
             self.publish(f"$SYS/broker/{topic}".encode(), value.encode(), 0, True)
 
     # The end

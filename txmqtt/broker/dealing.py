@@ -3,13 +3,16 @@ Dealing out what waits: to each session as far as its credit goes, to the member
 
 Nothing is delivered from within a delivery: a delivery that makes room for the next (the receiver takes no packet so
 large, or may not have it) must not pile one call upon the other. C{_later} keeps who is to be looked at again.
+C{_blocked} keeps those whose next message must not leave before it is kept.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
+from txmqtt.broker.ledger import Ledger
 from txmqtt.broker.piles import Holding, Pile
+from txmqtt.broker.policy import Policy
 from txmqtt.broker.routes import Delivery
 from txmqtt.broker.shapes import Hall, Lease
 from txmqtt.broker.shared import Group
@@ -25,14 +28,17 @@ class Dealing:
     The piles of groups, and whoever takes from a pile.
     """
 
-    def __init__(self, stats: Stats, turn: Turn) -> None:
+    def __init__(self, policy: Policy, stats: Stats, turn: Turn, ledger: Ledger | None) -> None:
+        self._policy = policy
         self._stats = stats
         self._turn = turn
+        self._ledger = ledger
         self._hall: Hall | None = None
         self._piles: dict[Group, Pile] = {}
         self._delivering = False
         self._catching_up = False
         self._later: deque[Holding | Group] = deque()
+        self._blocked: dict[Holding | Group, None] = {}
 
     def attach(self, hall: Hall) -> None:
         """
@@ -76,7 +82,7 @@ class Dealing:
         Deliver what waits for a session, as far as its credit goes.
         """
         pile = held.pile
-        if pile is None or not pile.waiting or not held.ready:
+        if pile is None or not (pile.waiting or pile.behind) or not held.ready:
             return
         if self._delivering:
             self._later.append(held)
@@ -84,6 +90,8 @@ class Dealing:
         self._delivering = True
         try:
             while pile.waiting and held.ready:
+                if self._blocks(pile.waiting[0], held):
+                    break
                 item = pile.take()
                 if item.message.expired(self._turn.wall):
                     self._gone(item, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
@@ -91,8 +99,53 @@ class Dealing:
                     pile.give_back(item)
         finally:
             self._delivering = False
+        if pile.behind:
+            self._refill(held, pile, held.near)
         if self._later:
             self._catch_up()
+
+    def _blocks(self, first: Outbound, who: Holding | Group) -> bool:
+        if first.kept is None or first.kept.done:
+            return False
+        self._blocked[who] = None
+        return True
+
+    def go_on(self) -> None:
+        """
+        Something has been kept: those who waited for it are looked at again, and what could not be read is read again.
+        """
+        blocked = self._blocked
+        if blocked:
+            self._blocked = {}
+            self._later.extend(blocked)
+            self._catch_up()
+
+    def _refill(self, who: Holding | Group, pile: Pile, near: bool) -> None:
+        """
+        Have the next read when few are left in memory.
+        """
+        if near and not pile.fetching and len(pile.waiting) * 2 <= self._policy.queue_page:
+            assert self._ledger is not None
+            pile.fetching = True
+            self._ledger.fetch(who, pile)
+
+    def fetched(self, who: Holding | Group, pile: Pile, items: list[Outbound]) -> None:
+        """
+        What was behind has been read, the oldest first.
+        """
+        pile.fetching = False
+        for item in items:
+            pile.add_behind(-1, -item.message.size)
+            pile.append(item)
+        self._later.append(who)
+        self._catch_up()
+
+    def unread(self, who: Holding | Group, pile: Pile) -> None:
+        """
+        What is behind could not be read; C{go_on} asks again.
+        """
+        pile.fetching = False
+        self._blocked[who] = None
 
     def _hand(self, held: Holding, item: Outbound) -> bool:
         """
@@ -115,6 +168,7 @@ class Dealing:
         """
         pile = self._piles.get(group)
         if pile is None:
+            self._disband(group)
             return
         if self._delivering:
             self._later.append(group)
@@ -122,6 +176,8 @@ class Dealing:
         self._delivering = True
         try:
             while pile.waiting:
+                if self._blocks(pile.waiting[0], group):
+                    break
                 item = pile.take()
                 message = item.message
                 if message.expired(self._turn.wall):
@@ -140,10 +196,37 @@ class Dealing:
                     break
         finally:
             self._delivering = False
-        if not pile.waiting:
+        if not (group.attended or group.durable):
+            self._scatter(pile)
+        if not len(pile):
             self._piles.pop(group, None)
+            self._disband(group)
+        elif pile.behind:
+            self._refill(group, pile, group.attended)
         if self._later:
             self._catch_up()
+
+    def _disband(self, group: Group) -> None:
+        """
+        The ledger keeps nothing for a group of which nobody lasts.
+        """
+        if group.number and not group.durable:
+            assert self._ledger is not None
+            self._ledger.disbanded(group)
+            group.number = 0
+
+    def _scatter(self, pile: Pile) -> None:
+        """
+        Nobody will ever take what waits.
+        """
+        while pile.waiting:
+            self._gone(pile.take(), reasons.UNSPECIFIED_ERROR)
+        if pile.behind:
+            pile.epoch += 1
+            self._stats.queued -= pile.behind
+            self._stats.queued_bytes -= pile.size
+            self._lost(reasons.UNSPECIFIED_ERROR, pile.behind)
+            pile.add_behind(-pile.behind, -pile.size)
 
     def _taker(self, group: Group, message: Message) -> Delivery | None:
         for delivery in group.rotation():
@@ -165,7 +248,10 @@ class Dealing:
             del held.groups[group]
             held.groups[group] = None
             self._piles[group] = self._piles.pop(group)
-        if self._hand(held, delivery.copy(item.message, item.ref)):
+        copy = delivery.copy(item.message, item.ref)
+        copy.home = item.home
+        copy.kept = item.kept
+        if self._hand(held, copy):
             return True
         del shares[item.ref]
         return False
@@ -174,7 +260,7 @@ class Dealing:
         """
         Look at those for whom a delivery made room for another.
         """
-        if self._catching_up:
+        if self._catching_up or self._delivering:
             return
         self._catching_up = True
         try:
@@ -194,12 +280,20 @@ class Dealing:
         """
         An item that was counted as queued is dropped.
         """
-        self._count(item.message, -1)
-        self._lost(item.message, reason)
+        self._cross_out(item)
+        self._lost(reason)
 
-    def _lost(self, message: Message, reason: int) -> None:
+    def _cross_out(self, item: Outbound) -> None:
+        """
+        An item that was counted as queued is no more.
+        """
+        self._count(item.message, -1)
+        if item.home and self._ledger is not None:
+            self._ledger.settled(item)
+
+    def _lost(self, reason: int, count: int = 1) -> None:
         assert self._hall is not None
-        self._hall.dropped(message, reason)
+        self._hall.dropped(count, reason)
 
     def _count(self, message: Message, sign: int) -> None:
         self._stats.queued += sign

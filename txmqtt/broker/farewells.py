@@ -2,7 +2,7 @@
 Leaving: what becomes of a session, and of its will, when its connection ends, when its time is over, and at the end.
 
 A will is due at the earlier of its delay and the end of its session, and is published once: whoever publishes it takes
-it out of the session first.
+it out of the session first. One that could not be stored for those who are owed it is published again until it can be.
 """
 
 from __future__ import annotations
@@ -10,15 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from txmqtt.broker.registry import Member
+from txmqtt.broker.shapes import UNAVAILABLE
 from txmqtt.codec import reasons
-from txmqtt.codec.packets import Disconnect
+from txmqtt.codec.packets import Disconnect, Will
 from txmqtt.session.server import ServerSession
+from txmqtt.session.tickets import Ticket, Waiter
 
 if TYPE_CHECKING:
     from txmqtt.broker.core import Broker
 
 #: A session expiry interval that never ends [MQTT5-3.1.2.11.2].
 FOR_EVER = 0xFFFFFFFF
+
+#: Seconds until a session that could not end is looked at again.
+_AGAIN = 1.0
 
 
 class Farewells:
@@ -28,6 +33,7 @@ class Farewells:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._unsaid: list[_LastWords] = []
 
     def leave(self, member: Member, session: ServerSession, goodbye: Disconnect | None) -> None:
         """
@@ -39,13 +45,18 @@ class Farewells:
         member.credited = member.stalled = False
         if goodbye is not None:
             if goodbye.reason == reasons.SUCCESS:
-                member.will = None  # [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
+                self._cancel_will(member)  # [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
             if goodbye.properties is not None and goodbye.properties.session_expiry_interval is not None:
                 member.expiry = broker.capped(goodbye.properties.session_expiry_interval)
         replaced, discarded = member.replaced, member.discarded
         member.replaced = member.discarded = False
         ends = discarded or not member.durable or not member.expiry
         self._what_waits(member, session, ends)
+        if broker.closing and broker.backend.lasting and member.will is not None:
+            # The restart will see to it: nobody who could return now must find that it has been published.
+            if not ends:
+                broker.backend.close(member.lease, member.expiry)
+            return
         self._will(member, ends, replaced)
         if ends:
             self._end(member)
@@ -77,23 +88,45 @@ class Farewells:
         if ends or not delay:
             self._publish_will(member)
         elif replaced:
-            member.will = None  # the client is back before its time [MQTT5-3.1.3-9]
-        else:
+            self._cancel_will(member)  # the client is back before its time [MQTT5-3.1.3-9]
+        elif member.will is not None:
             # At the end of the delay or of the session, whichever comes first [MQTT5-3.1.2-8].
-            member.will_due = broker.calendar.add(broker.turn.wall + min(delay, member.expiry), member, False)
+            due = broker.turn.wall + min(delay, member.expiry)
+            member.will_due = broker.calendar.add(due, member, False)
+            broker.backend.will(member.lease, due)
+
+    def _cancel_will(self, member: Member) -> None:
+        if member.will is not None:
+            member.will = None
+            self._broker.backend.will(member.lease, 0.0)
 
     def _publish_will(self, member: Member) -> None:
-        will, member.will = member.will, None
+        will = member.will
         if will is None:
             return
+        self._cancel_will(member)
         broker = self._broker
         if not member.may_publish(will.topic):  # it was asked at CONNECT too; the right may have gone since
             broker.stats.refused_publishes += 1
             return
         broker.stats.wills_sent += 1
-        broker.publish(
-            will.topic, will.payload, will.qos, will.retain, will.properties, member.mount.name, member.client_id
+        self._say(_LastWords(self, will, member.mount.name, member.client_id))
+
+    def _say(self, words: _LastWords) -> None:
+        will = words.will
+        ticket = self._broker.publish(
+            will.topic, will.payload, will.qos, will.retain, will.properties, words.mount, words.client_id
         )
+        if ticket is UNAVAILABLE:
+            self._unsaid.append(words)
+        elif not ticket.done:
+            ticket.wait(words)
+
+    def not_said(self, words: _LastWords) -> None:
+        """
+        A will could not be stored for those who are owed it.
+        """
+        self._unsaid.append(words)
 
     def _end(self, member: Member) -> None:
         """
@@ -111,6 +144,8 @@ class Farewells:
         """
         member = self._broker.registry.find(key)
         if member is not None and member.session is None:
+            if member.graced:  # its client is back in time
+                self._cancel_will(member)
             self._publish_will(member)
             self._end(member)
 
@@ -119,13 +154,19 @@ class Farewells:
         Do what is due by the wall clock: wills, and sessions that have expired.
         """
         broker = self._broker
+        unsaid, self._unsaid = self._unsaid, []
+        for words in unsaid:
+            self._say(words)
         for appointment in broker.calendar.due(broker.turn.wall):
             member = appointment.member
             if member.session is not None or broker.registry.find(member.key) is not member:
                 continue
+            if appointment.ending and member.lease.owner is not None:  # its client is on the threshold
+                member.ending = broker.calendar.add(broker.turn.wall + _AGAIN, member, True)
+                continue
             self._publish_will(member)
             if appointment.ending:
-                broker.stats.sessions_expired += 1
+                broker.stats.sessions_expired += member.durable
                 self._end(member)
                 broker.backend.discard(member.key)
             else:
@@ -133,13 +174,34 @@ class Farewells:
 
     def shut(self, message: str) -> None:
         """
-        Everybody goes: first all wills, while somebody is there to hear them, then the connections.
+        Everybody goes. Where nothing outlives the process, first all wills, while somebody is there to hear them; a
+        store keeps them for the clients to return to, or for the restart to publish.
         """
         broker = self._broker
         for arrival in list(broker.arrivals):
             arrival.turn_away(reasons.SERVER_SHUTTING_DOWN, message)
-        for member in broker.registry.everybody():
-            self._publish_will(member)
+        if not broker.backend.lasting:
+            for member in broker.registry.everybody():
+                self._publish_will(member)
         for member in broker.registry.everybody():
             if member.session is not None:
                 member.session.end(reasons.SERVER_SHUTTING_DOWN, message)
+
+
+class _LastWords(Waiter):
+    """
+    A will that has been published, until those who are owed it have it for sure.
+    """
+
+    def __init__(self, farewells: Farewells, will: Will, mount: str, client_id: str) -> None:
+        self.will = will
+        self.mount = mount
+        self.client_id = client_id
+        self._farewells = farewells
+
+    def settled(self, ticket: Ticket) -> None:
+        """
+        See C{Waiter}.
+        """
+        if ticket.failed:
+            self._farewells.not_said(self)

@@ -1,16 +1,20 @@
 """
 What durable sessions and shared groups are owed, as queues in this process.
 
-The memory backend is these queues and nothing else; a backend with a journal shares them. A queue has a bound in
+The memory backend is these queues and nothing else; a backend with a ledger shares them. A queue has a bound in
 messages and in bytes, and a message that finds no room is dropped and counted. An item leaves its queue when it is
 delivered; until it is settled it is remembered as given: what was sent and not settled when a connection ends is
 recalled when the session returns, and what was not sent waits again.
+
+With a ledger, what a parked session is owed is not in memory at all, and of what a connected one is owed only the
+front.
 """
 
 from __future__ import annotations
 
 from txmqtt.broker.dealing import Dealing
 from txmqtt.broker.filters import Grant
+from txmqtt.broker.ledger import Ledger
 from txmqtt.broker.piles import Holding, Pile
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.routes import Delivery, Route
@@ -29,28 +33,39 @@ class Owed(Dealing):
     Every queue of this process.
     """
 
-    def __init__(self, policy: Policy, stats: Stats, turn: Turn) -> None:
-        super().__init__(stats, turn)
-        self._policy = policy
+    def __init__(self, policy: Policy, stats: Stats, turn: Turn, ledger: Ledger | None = None) -> None:
+        super().__init__(policy, stats, turn, ledger)
+        self.last_ref = 0
         self._holdings: dict[tuple[str, str], Holding] = {}
-        self._last_ref = 0
 
     # Sessions
 
     def open(self, claim: Claim, owner: Owner) -> None:
         """
-        See C{Backend.open}: here it is done before this returns.
+        See C{Backend.open}: without a ledger it is done before this returns.
+        """
+        held = self.claim(claim, owner)
+        if held is not None:
+            self.enter(held)
+            owner.opened(held)
+
+    def claim(self, claim: Claim, owner: Owner) -> Holding | None:
+        """
+        Make C{owner} the only owner of a session, and turn away whoever else has it or waits for it.
+
+        @return: the session; None when the owner was refused.
         """
         held = self._holdings.get(claim.key)
         if held is not None and held.user != claim.user:
             owner.refused(
                 reasons.CLIENT_IDENTIFIER_NOT_VALID, f"client identifier {claim.client_id!r} belongs to another user"
             )
-            return
+            return None
         if held is not None and held.owner is not None:
             held.owner.revoked(reasons.SESSION_TAKEN_OVER, claim.clean)
             held = self._holdings.get(claim.key)
-        if held is not None and claim.clean:
+        if held is not None and (claim.clean or not held.durable):
+            # One that does not last and has no owner is what a restart left because of its will.
             assert self._hall is not None
             self._hall.discarded(claim.key)
             self._drop(held)
@@ -61,8 +76,46 @@ class Owed(Dealing):
         else:
             held.present = True
             held.owner = owner
-            held.credit = -len(held.given)  # what is recalled is under way already
-        owner.opened(held)
+        return held
+
+    def abandoned(self, held: Holding) -> None:
+        """
+        The session could not be opened: it is parked as before, or never began.
+        """
+        if held.present:
+            held.owner = None
+        else:
+            self._drop(held)
+
+    def resumed(self, held: Holding, items: list[Outbound]) -> None:
+        """
+        What had been sent to a session that is being opened is in memory again, in the order in which it is recalled.
+        """
+        for item in items:
+            held.given[item.ref] = item
+        held.flown = held.flown_size = 0
+
+    def enter(self, held: Holding) -> None:
+        """
+        The owner of a session is about to hear that it is.
+        """
+        held.near = True
+        held.credit = -len(held.given)  # what is recalled is under way already
+
+    def find(self, key: tuple[str, str]) -> Holding | None:
+        """
+        The session of this mount point and client identifier.
+        """
+        return self._holdings.get(key)
+
+    def revive(self, held: Holding) -> None:
+        """
+        An earlier life of the broker left this session.
+        """
+        self._holdings[held.key] = held
+        if held.pile is not None:
+            self._stats.queued += len(held.pile) + held.flown
+            self._stats.queued_bytes += held.pile.size + held.flown_size
 
     def close(self, lease: Lease, expiry: int) -> None:
         """
@@ -72,6 +125,7 @@ class Owed(Dealing):
         if lease.owner is None:
             return
         lease.owner = None
+        lease.near = False
         lease.credit = 0
         lease.stalled = False
         groups = self._return_shares(lease)
@@ -79,8 +133,15 @@ class Owed(Dealing):
             self._drop(lease)
         else:
             self._keep(lease)
+            for group in lease.groups or ():
+                self._put_group_away(group)
         for group in groups:
             self._share_out(group)
+
+    def _put_group_away(self, group: Group) -> None:
+        pile = self._piles.get(group)
+        if pile is not None and pile.home and not group.attended:
+            pile.put_away()
 
     def _keep(self, lease: Holding) -> None:
         """
@@ -90,7 +151,29 @@ class Owed(Dealing):
         for item in reversed([item for item in lease.given.values() if not item.sent]):
             assert pile is not None  # it came from there
             del lease.given[item.ref]
+            self._unsend(item)
             pile.give_back(item)
+        if pile is not None and pile.home:
+            self._put_away(lease, pile)
+
+    def _unsend(self, item: Outbound) -> None:
+        if item.packet_id and item.home and self._ledger is not None:
+            self._ledger.unsent(item)
+        item.packet_id = 0
+
+    def _put_away(self, held: Holding, pile: Pile) -> None:
+        """
+        The session is parked: what it is owed is with the ledger, and only there.
+        """
+        for item in held.given.values():
+            if item.home:
+                held.flown += 1
+                held.flown_size += item.message.size
+            else:  # it could not be kept, and its publisher knows
+                self._count(item.message, -1)
+        held.given.clear()
+        held.shares = None
+        pile.put_away()
 
     def _return_shares(self, lease: Holding) -> dict[Group, None]:
         """
@@ -110,11 +193,20 @@ class Owed(Dealing):
             del lease.given[ref]
             group = shares[ref]
             if group.attended or group.durable:
-                self._pile_of(group).give_back(Outbound(item.message, item.message.qos, False, (), ref))
                 groups[group] = None
+                self._return_share(self._pile_of(group), item)
             else:
                 self._over(item)
         return groups
+
+    def _return_share(self, pile: Pile, item: Outbound) -> None:
+        again = Outbound(item.message, item.message.qos, False, (), item.ref)
+        again.home = pile.home
+        again.kept = item.kept
+        self._unsend(item)
+        if item.home != pile.home and self._ledger is not None:
+            self._ledger.moved(again)
+        pile.give_back(again)
 
     def discard(self, key: tuple[str, str]) -> None:
         """
@@ -127,13 +219,19 @@ class Owed(Dealing):
     def _drop(self, held: Holding) -> None:
         self._holdings.pop(held.key, None)
         held.over = True
+        held.near = False
         for item in held.given.values():
             self._over(item)
         held.given.clear()
+        self._stats.queued -= held.flown
+        self._stats.queued_bytes -= held.flown_size
+        held.flown = held.flown_size = 0
         pile, held.pile = held.pile, None
         if pile is not None:
             self._scatter(pile)
         held.incoming.forget()
+        if held.number and self._ledger is not None:
+            self._ledger.ended(held)
         groups, held.groups = held.groups, None
         for group in groups or ():
             self._share_out(group)
@@ -143,24 +241,22 @@ class Owed(Dealing):
         Its session has ended: what had been sent counts as sent, the rest as dropped.
         """
         if item.sent:
-            self._count(item.message, -1)
+            self._cross_out(item)
         else:
             self._gone(item, reasons.UNSPECIFIED_ERROR)
 
-    def _scatter(self, pile: Pile) -> None:
-        while pile.waiting:
-            self._gone(pile.take(), reasons.UNSPECIFIED_ERROR)
-
     # Messages in
 
-    def publish(self, message: Message, route: Route) -> Ticket:
+    def publish(self, message: Message, route: Route, kept: Ticket | None = None) -> Ticket:
         """
         Owe the message to everybody on the route.
 
+        @param kept: a message of QoS 2 is not delivered before this is done.
         @return: done; with 0x97 when it was for somebody and nobody had room.
         """
         taken = 0
         full = 0
+        single = 0  # those of them that are owed it by their own subscription
         for delivery in route.kept:
             if delivery.no_local and delivery.member.client_id == message.publisher:
                 if delivery.own is None or not delivery.own.qos:
@@ -169,49 +265,70 @@ class Owed(Dealing):
             held = delivery.member.lease
             assert isinstance(held, Holding)
             if held.over:  # it ended after the route was found
-                self._lost(message, reasons.UNSPECIFIED_ERROR)
-            elif self._owe(message, delivery, held):
-                taken += 1
+                self._lost(reasons.UNSPECIFIED_ERROR)
+            elif self._owe(message, delivery, held, kept):
+                single += 1
             else:
                 full += 1
+        if single > 1 and self._ledger is not None and not message.number:
+            message.number = self.next_ref()  # it is stored once for all of them
         for group in route.groups:
             if not (group.attended or group.durable):
-                self._lost(message, reasons.UNSPECIFIED_ERROR)
-            elif self._owe_group(message, group):
+                self._lost(reasons.UNSPECIFIED_ERROR)
+            elif self._owe_group(message, group, kept):
                 taken += 1
             else:
                 full += 1
-        return FULL if full and not taken else DONE
+        return FULL if full and not (taken or single) else DONE
 
-    def _ref(self) -> int:
-        self._last_ref += 1
-        return self._last_ref
+    def next_ref(self) -> int:
+        """
+        A number that nothing else has.
+        """
+        self.last_ref += 1
+        return self.last_ref
 
-    def _owe(self, message: Message, delivery: Delivery, held: Holding) -> bool:
+    def _owe(self, message: Message, delivery: Delivery, held: Holding, kept: Ticket | None) -> bool:
         pile = held.pile
         if pile is None:
-            pile = held.pile = Pile()
+            pile = held.pile = Pile(held.number, self.last_ref)
         room = self._room(pile, message)
-        if not room and (pile.waiting or not held.ready):
-            self._lost(message, reasons.QUOTA_EXCEEDED)
+        if not room and (len(pile) or not held.ready):
+            self._lost(reasons.QUOTA_EXCEEDED)
             return False
-        pile.append(delivery.copy(message, self._ref()))
-        self._count(message, 1)
+        item = delivery.copy(message, self.next_ref())
+        self._wait(item, pile, kept, held.near)
         self._serve(held)
-        if not room and pile.waiting:  # it would have had to leave at once
+        if not room and pile.waiting and (kept is None or kept.done):  # it would have had to leave at once
             self._gone(pile.withdraw(), reasons.QUOTA_EXCEEDED)
             return False
         return True
 
-    def _owe_group(self, message: Message, group: Group) -> bool:
+    def _owe_group(self, message: Message, group: Group, kept: Ticket | None) -> bool:
         pile = self._pile_of(group)
         if not self._room(pile, message):
-            self._lost(message, reasons.QUOTA_EXCEEDED)
+            self._lost(reasons.QUOTA_EXCEEDED)
             return False
-        pile.append(Outbound(message, message.qos, False, (), self._ref()))
-        self._count(message, 1)
+        item = Outbound(message, message.qos, False, (), self.next_ref())
+        self._wait(item, pile, kept, not pile.home or group.attended)
         self._share_out(group)
         return True
+
+    def _wait(self, item: Outbound, pile: Pile, kept: Ticket | None, near: bool) -> None:
+        """
+        One more waits.
+        """
+        message = item.message
+        self._count(message, 1)
+        if pile.home and self._ledger is not None:
+            item.home = pile.home
+            self._ledger.owed(item)
+            if not near or pile.far(self._policy):
+                pile.add_behind(1, message.size, message.expires_at)
+                return
+        if kept is not None and message.qos == 2:
+            item.kept = kept
+        pile.append(item)
 
     def _room(self, pile: Pile, message: Message) -> bool:
         """
@@ -219,14 +336,19 @@ class Owed(Dealing):
         """
         if pile.room(message, self._policy):
             return True
-        for item in pile.purge(self._turn.wall):
+        wall = self._turn.wall
+        for item in pile.purge(wall):
             self._gone(item, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
-        return pile.room(message, self._policy)
+        if pile.room(message, self._policy):
+            return True
+        if pile.behind and pile.stale(wall) and self._ledger is not None:
+            self._ledger.purge(pile)  # which takes a moment: this one has come too early
+        return False
 
     def _pile_of(self, group: Group) -> Pile:
         pile = self._piles.get(group)
         if pile is None:
-            pile = self._piles[group] = Pile()
+            pile = self._piles[group] = Pile(group.number, self.last_ref)
         return pile
 
     # Messages out
@@ -240,7 +362,7 @@ class Owed(Dealing):
             return
         if lease.shares is not None:
             lease.shares.pop(item.ref, None)
-        self._count(item.message, -1)
+        self._cross_out(item)
 
     def released(self, lease: Lease, item: Outbound) -> None:
         """
@@ -249,6 +371,62 @@ class Owed(Dealing):
         assert isinstance(lease, Holding)
         if lease.given.pop(item.ref, None) is not None:
             lease.given[item.ref] = item
+
+    def pile(self, group: Group) -> Pile | None:
+        """
+        What waits for a group.
+        """
+        return self._piles.get(group)
+
+    def expired_behind(self, size: int) -> None:
+        """
+        A message that was behind is no more, because its time was over.
+        """
+        self._stats.queued -= 1
+        self._stats.queued_bytes -= size
+        self._lost(reasons.IMPLEMENTATION_SPECIFIC_ERROR)
+
+    def missing_behind(self, pile: Pile) -> None:
+        """
+        What was thought to be behind is not.
+        """
+        count, size = pile.behind, pile.size - pile.front
+        pile.add_behind(-count, -size)
+        self._stats.queued -= count
+        self._stats.queued_bytes -= size
+
+    def withdraw(self, item: Outbound, who: Holding | Group) -> None:
+        """
+        A new item could not be kept after all: nobody is owed it. What has been sent already stays with its receiver.
+        """
+        if isinstance(who, Holding):
+            if who.over:
+                return
+            pile = who.pile
+            given = who.given.get(item.ref)
+            if given is None and item.sent and not who.near:
+                who.flown -= 1
+                who.flown_size -= item.message.size
+                self._count(item.message, -1)
+                return
+        else:
+            pile = self._piles.get(who)
+            given = None
+            for delivery in who.rotation():
+                held = delivery.member.lease
+                assert isinstance(held, Holding)
+                given = given or held.given.get(item.ref)
+        if given is not None:
+            given.home = 0
+            return
+        if pile is None:
+            return
+        self._count(item.message, -1)
+        for waiting in pile.waiting:
+            if waiting.ref == item.ref:
+                pile.remove(waiting)
+                return
+        pile.add_behind(-1, -item.message.size)
 
     def recall(self, lease: Lease) -> list[Outbound]:
         """
@@ -265,11 +443,32 @@ class Owed(Dealing):
         """
         assert isinstance(lease, Holding)
         for grant in grants:
-            if grant.group is not None:
+            group = grant.group
+            if group is not None:
                 if lease.groups is None:
                     lease.groups = {}
-                lease.groups[grant.group] = None
-                self._share_out(grant.group)
+                lease.groups[group] = None
+                if lease.durable and self._ledger is not None and not group.number:
+                    self._enrol(group, self._ledger)
+                self._share_out(group)
+
+    def _enrol(self, group: Group, ledger: Ledger) -> None:
+        """
+        The first member that lasts: from now on the ledger keeps what is owed to the group, and what waits already.
+        """
+        group.number = ledger.share(group)
+        left = ledger.backlog(group)
+        pile = self._piles.get(group)
+        if left is not None:
+            self._stats.queued += len(left)
+            self._stats.queued_bytes += left.size
+            assert pile is None  # survivors come before all others
+            self._piles[group] = left
+        elif pile is not None:
+            pile.home = group.number
+            for item in pile.waiting:
+                item.home = group.number
+                ledger.owed(item)
 
     def parted(self, lease: Lease, grants: list[Grant]) -> None:
         """

@@ -36,9 +36,14 @@ class Policy:
     @ivar max_queued_messages: QoS 1 and 2 messages that wait for one session or shared group; a new one that finds no
         room is dropped and counted, and its 5.0 publisher is answered 0x97 when no receiver could take it.
     @ivar max_queued_bytes: memory that those which wait for one session or shared group may take.
+    @ivar queue_page: of one queue that is on disk, so many messages are in memory while its receiver is connected;
+        none while it is away.
+    @ivar queue_page_bytes: memory that those of one queue may take.
     @ivar write_buffer: what may wait in memory for a client that reads slowly; QoS 0 beyond it is dropped and counted,
         QoS 1 and 2 wait in their queue, and a client that lets twice as much of anything else pile up is let go.
     @ivar max_session_expiry: 5.0 clients that ask for more are told; 3.x clients that keep their session get this.
+    @ivar will_grace: after a restart, the least time that a client whose connection the restart broke has to return
+        before its will is published.
     @ivar max_keep_alive: 5.0 clients that ask for more, or for none, are told; 65535 lets all be.
     @ivar topic_alias_maximum: topic aliases that a 5.0 client may use, announced.
     @ivar max_topic_aliases: topic aliases that we use towards a 5.0 client that allows as many.
@@ -49,6 +54,11 @@ class Policy:
     @ivar max_routes: topics whose receivers are remembered; those not in use are forgotten, and found anew when needed.
     @ivar resend_interval: 3.x only: how long a QoS 1 or 2 packet may be unanswered before it is sent again; 0 for
         never.
+    @ivar store_delay: how far the disk may lag behind before new QoS 1 and 2 messages are refused with 0x97 (3.x: the
+        connection is closed, so that they are sent again).
+    @ivar store_operations: changes that may wait for the disk; then likewise, and new sessions and subscriptions are
+        refused too.
+    @ivar store_bytes: memory that messages may take which wait for the disk; then likewise.
     @ivar sys_interval: between two publications of the counters under C{$SYS/broker}; 0 for never.
     """
 
@@ -66,8 +76,11 @@ class Policy:
     receive_maximum: int = 100
     max_queued_messages: int = 1_000
     max_queued_bytes: int = 16 * _MIB
+    queue_page: int = 256
+    queue_page_bytes: int = 256 * _KIB
     write_buffer: int = _MIB
     max_session_expiry: int = 14 * _DAY
+    will_grace: float = 30.0
     max_keep_alive: int = 65_535
     topic_alias_maximum: int = 32
     max_topic_aliases: int = 16
@@ -76,6 +89,9 @@ class Policy:
     retained_page: int = 1_000
     max_routes: int = 16_384
     resend_interval: float = 20.0
+    store_delay: float = 2.0
+    store_operations: int = 100_000
+    store_bytes: int = 64 * _MIB
     sys_interval: float = 10.0
 
 

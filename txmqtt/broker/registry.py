@@ -52,6 +52,8 @@ class Member:
     @ivar stalled: a delivery was not taken; the backend waits to be asked again.
     @ivar replaced: the connection ends because another takes the session over.
     @ivar discarded: the session ends with it, because the other begins a new one.
+    @ivar graced: its connection was broken by a restart of ours, and its will is not due before the client had time to
+        return.
     @ivar ending: when the session expires; likewise C{will_due}; None while it is connected.
     @ivar retrievals: by filter, what new subscriptions are still to be sent of what has been retained.
     @ivar retrieving: they are being sent just now.
@@ -77,6 +79,7 @@ class Member:
         self.stalled = False
         self.replaced = False
         self.discarded = False
+        self.graced = False
         self.ending: Appointment | None = None
         self.will_due: Appointment | None = None
         self.retrievals: OrderedDict[bytes, Retrieval] | None = None

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from txmqtt.codec import reasons
+from txmqtt.codec.packets import Subscription, Will
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 #: There is no room for another retained message.
 UNRETAINED: Final = decided(reasons.RETAIN_NOT_SUPPORTED)
+
+#: The store takes nothing more for now: nobody is owed it, and nothing may be said that sounds like yes.
+UNAVAILABLE: Final = decided(reasons.QUOTA_EXCEEDED)
 
 #: The facts of C{Backend.remember}.
 RELEASED_IN: Final = 1  # a QoS 2 message that we received was released by its sender
@@ -41,14 +45,18 @@ class Claim:
     @ivar user: the user name, None for anonymous; a session belongs to mount point, user and client identifier.
     @ivar clean: discard what an earlier life left.
     @ivar expiry: seconds that the session outlives its connection; 0: it ends with it.
+    @ivar will: what is to be published if its client goes without a word.
     """
 
-    def __init__(self, mount: str, client_id: str, user: str | None, clean: bool, expiry: int) -> None:
+    def __init__(
+        self, mount: str, client_id: str, user: str | None, clean: bool, expiry: int, will: Will | None = None
+    ) -> None:
         self.mount = mount
         self.client_id = client_id
         self.user = user
         self.clean = clean
         self.expiry = expiry
+        self.will = will
 
     @property
     def key(self) -> tuple[str, str]:
@@ -75,6 +83,38 @@ class Lease:
         self.durable = durable
         self.owner = owner
         self.incoming = Incoming()
+
+
+class Kept:
+    """
+    One subscription as it survived.
+
+    @ivar asked: its options; the QoS is the one that was granted.
+    @ivar identifier: the subscription identifier; 0 for none.
+    """
+
+    def __init__(self, asked: Subscription, identifier: int) -> None:
+        self.asked = asked
+        self.identifier = identifier
+
+
+class Survivor:
+    """
+    A session that an earlier life of the broker left.
+
+    @ivar lease: nobody owns it. One that does not last is here only because of its will.
+    @ivar expiry: seconds that it outlives its connection.
+    @ivar parked_at: since when it is parked, wall time; 0.0: its client was connected at the end.
+    @ivar will_due: when its will is due, wall time; 0.0: its client had not gone without a word.
+    """
+
+    def __init__(self, lease: Lease, expiry: int, parked_at: float, will: Will | None, will_due: float) -> None:
+        self.lease = lease
+        self.expiry = expiry
+        self.parked_at = parked_at
+        self.will = will
+        self.will_due = will_due
+        self.subscriptions: list[Kept] = []
 
 
 class Owner(Protocol):
@@ -127,17 +167,31 @@ class Hall(Protocol):
         A parked session is no more.
         """
 
-    def dropped(self, message: Message, reason: int) -> None:
+    def dropped(self, count: int, reason: int) -> None:
         """
-        A message that somebody was owed is gone: 0x97 for want of room, 0x83 because its time was over, 0x87 because
-        none of those who share it may have it, 0x80 because the session or group that it was for is no more.
+        Messages that somebody was owed are gone: 0x97 for want of room, 0x83 because their time was over, 0x87 because
+        none of those who share them may have them, 0x80 because the session or group that they were for is no more.
+        """
+
+    def troubled(self, why: str) -> None:
+        """
+        What is to be kept can't be for now. Said once; one line.
+        """
+
+    def recovered(self) -> None:
+        """
+        It can be again.
         """
 
 
 class Backend(Protocol):
     """
     Keeps what must be kept.
+
+    @ivar lasting: what it keeps outlives the process.
     """
+
+    lasting: bool
 
     def attach(self, hall: Hall) -> None:
         """
@@ -155,6 +209,12 @@ class Backend(Protocol):
     def close(self, lease: Lease, expiry: int) -> None:
         """
         The owner lets go. The session is parked for C{expiry} seconds, or discarded when that is 0.
+        """
+
+    def will(self, lease: Lease, due: float) -> None:
+        """
+        What becomes of the will that came with the claim: C{due} is when it is to be published, wall time, or 0.0 when
+        that has been done or will not be.
         """
 
     def discard(self, key: tuple[str, str]) -> None:
@@ -179,7 +239,8 @@ class Backend(Protocol):
         @param lease: whose QoS 2 message it is, with C{packet_id}; None for QoS 0 and 1, and for those whose session
             ends with the connection: nothing is remembered about the sender then.
         @return: done with 0 when nothing has to be waited for; done with 0x97 when nobody who is owed it had room; at
-            QoS 1 and 2 C{UNRETAINED} when it could not be retained: then nobody is owed it either.
+            QoS 1 and 2 C{UNRETAINED} when it could not be retained: then nobody is owed it either; C{UNAVAILABLE} when
+            nothing can be kept for now.
         """
 
     def want(self, lease: Lease, more: int) -> None:
@@ -207,6 +268,21 @@ class Backend(Protocol):
     def find(self, mount: str, filter: bytes, reader: Reader) -> None:
         """
         Look up the retained messages that a filter matches; C{reader} hears of them, now or later.
+        """
+
+    def survivors(self) -> list[Survivor]:
+        """
+        What an earlier life of the broker left, once, before anybody is let in.
+        """
+
+    def revived(self, lease: Lease, grants: list[Grant]) -> None:
+        """
+        What a survivor had subscribed to is in force again.
+        """
+
+    def figures(self) -> list[tuple[str, str]]:
+        """
+        What it counts, each figure with its topic below C{$SYS/broker/}.
         """
 
     def sweep(self, wall: float) -> None:

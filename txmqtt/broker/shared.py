@@ -22,7 +22,10 @@ class Group:
     The members of one shared subscription.
 
     @ivar durable: so many members have a session that lasts: with one of them the group keeps what nobody takes.
+    @ivar number: under which a store keeps what is owed to it; 0: it does not.
     """
+
+    number = 0
 
     def __init__(self, mount: str, name: bytes, filter: bytes) -> None:
         self.mount = mount

@@ -6,7 +6,30 @@ The topics are named as mosquitto names them, where it has the figure.
 
 from __future__ import annotations
 
+from typing import Final
+
 from txmqtt.session.turn import Turn
+
+
+#: The counters that outlive the process where something does.
+_TOTALS: Final = (
+    "connections_total",
+    "connections_refused",
+    "sessions_expired",
+    "taken_over",
+    "publish_received",
+    "publish_sent",
+    "dropped_full",
+    "dropped_slow",
+    "dropped_expired",
+    "dropped_denied",
+    "dropped_ended",
+    "dropped_retained",
+    "refused_publishes",
+    "protocol_errors",
+    "wills_sent",
+)
+_TOTALS_OF_TURNS: Final = ("bytes_received", "bytes_sent", "packets_received", "packets_sent", "publishes_sent")
 
 
 class Stats:
@@ -57,6 +80,23 @@ class Stats:
         Messages that did not reach a receiver they were for, whatever the reason.
         """
         return self.dropped_full + self.dropped_slow + self.dropped_expired + self.dropped_denied + self.dropped_ended
+
+    def totals(self, turn: Turn) -> dict[str, int]:
+        """
+        What counts on from one life of the broker to the next.
+        """
+        here = {name: getattr(self, name) for name in _TOTALS}
+        there = {name: getattr(turn, name) for name in _TOTALS_OF_TURNS}
+        return here | there
+
+    def resume(self, turn: Turn, totals: dict[str, int]) -> None:
+        """
+        Count on from what an earlier life had counted; names that are not known are passed over.
+        """
+        for name in _TOTALS:
+            setattr(self, name, getattr(self, name) + totals.get(name, 0))
+        for name in _TOTALS_OF_TURNS:
+            setattr(turn, name, getattr(turn, name) + totals.get(name, 0))
 
     def topics(self, turn: Turn, uptime: float, version: str) -> list[tuple[str, str]]:
         """

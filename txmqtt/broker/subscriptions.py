@@ -92,6 +92,12 @@ class Subscriptions:
         self._install(grant)
         return grant
 
+    def restore(self, member: Member, asked: Subscription, identifier: int, share: bytes, below: bytes) -> Grant:
+        """
+        A subscription that was granted in an earlier life of the broker; C{asked.qos} is what was granted.
+        """
+        return self._make(member, asked, asked.qos, identifier, share, below)
+
     def unsubscribe(self, member: Member, session: ServerSession, packet: Unsubscribe) -> None:
         """
         Answer an UNSUBSCRIBE.

@@ -61,8 +61,11 @@ RANGES = {
     "receive_maximum": Range(1, _U16),
     "max_queued_messages": Range(0, _UNBOUNDED),
     "max_queued_bytes": Range(0, _UNBOUNDED),
+    "queue_page": Range(1, 10_000),
+    "queue_page_bytes": Range(0, _UNBOUNDED),
     "write_buffer": Range(1024, _UNBOUNDED),
     "max_session_expiry": Range(0, _U32),
+    "will_grace": Range(0, _U32),
     "max_keep_alive": Range(1, _U16),
     "topic_alias_maximum": Range(0, _U16),
     "max_topic_aliases": Range(0, _U16),
@@ -71,6 +74,9 @@ RANGES = {
     "retained_page": Range(1, _UNBOUNDED),
     "max_routes": Range(1, _UNBOUNDED),
     "resend_interval": Range(0, 86_400),
+    "store_delay": Range(0.1, 3600),
+    "store_operations": Range(1, _UNBOUNDED),
+    "store_bytes": Range(1, _UNBOUNDED),
     "sys_interval": Range(0, 86_400),
 }
 

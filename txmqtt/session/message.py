@@ -32,7 +32,10 @@ class Message:
     @ivar properties: what travels with it unchanged (5.0), or None; no expiry, alias or subscription identifier.
     @ivar expires_at: when it expires, seconds of the wall clock; 0.0 is never.
     @ivar publisher: the client identifier of who published it, for no-local; empty for the broker itself.
+    @ivar number: under which a store keeps it once for several receivers; 0: it does not.
     """
+
+    number = 0
 
     # The frames that can be shared. Defaults of the class: most messages use one of them, many none.
     _frame3: bytes | None = None  # the whole QoS 0 frame, retain flag off, on 3.x

@@ -20,6 +20,7 @@ from typing import Final
 
 from txmqtt.session.message import Message
 from txmqtt.session.packet_ids import PacketIds, Pending
+from txmqtt.session.tickets import Ticket
 
 #: What C{Outgoing.admit} did with a message.
 SEND: Final = 0
@@ -36,8 +37,14 @@ class Outbound(Pending):
     @ivar sent: its PUBLISH has been on some wire, so that the next is a repeat.
     @ivar released: its PUBREC came; C{counted}: it takes a place in this connection's window.
     @ivar sent_at: when its last packet left, seconds.
+    @ivar home: under which number a store keeps what is for its receiver; 0: no store keeps it.
+    @ivar mark: of those that are under way, which was sent, or released, first.
+    @ivar kept: it is not to be handed on before this is done.
     """
 
+    home = 0
+    mark = 0
+    kept: Ticket | None = None
     sent = False
     released = False
     counted = False

@@ -4,6 +4,7 @@ One turn of the reactor: the time it is, and who has something to write at its e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class Turn:
     @ivar skew: what to add to C{now} for wall time: for all that is stored or told to others.
     @ivar bytes_received: in all since the start; likewise C{bytes_sent}, C{packets_received}, C{packets_sent}.
     @ivar publishes_sent: messages sent at QoS 1 and 2, repeats not counted.
+    @ivar closing: called at the end of the turn, before the writes: a store begins to write what the turn has changed.
     """
 
     def __init__(self) -> None:
@@ -29,6 +31,7 @@ class Turn:
         self.packets_sent = 0
         self.publishes_sent = 0
         self.touched: list[Voice] = []
+        self.closing: Callable[[], object] | None = None
 
     @property
     def wall(self) -> float:
@@ -41,6 +44,8 @@ class Turn:
         """
         One write for each conversation that has something to say. Every entry from the reactor ends here.
         """
+        if self.closing is not None:
+            self.closing()
         touched = self.touched
         at = 0
         while at < len(touched):  # a flush may touch others

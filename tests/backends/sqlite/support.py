@@ -25,7 +25,6 @@ MESSAGE = Table(
     "id topic payload",
     1,
     "CREATE TABLE message (id INTEGER PRIMARY KEY, topic BLOB NOT NULL, payload BLOB)",
-    needed="EXISTS (SELECT 1 FROM queue WHERE queue.message = message.id)",
 )
 QUEUE = Table(
     "queue",
@@ -35,6 +34,7 @@ QUEUE = Table(
         "CREATE TABLE queue (session INTEGER, seq INTEGER, message INTEGER, PRIMARY KEY (session, seq)) WITHOUT ROWID",
         "CREATE INDEX queue_message ON queue (message)",
     ),
+    owner="session",
 )
 CLIENT = Table("client", "id name", 1, "CREATE TABLE client (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
 SCHEMA = Schema("txmqtt test", 1, (MESSAGE, QUEUE, CLIENT))
@@ -128,6 +128,8 @@ class Books:
         self.heard: list[str] = []
         self.losses: list[list[Batch]] = []
         self.on_lost: Callable[[Sequence[Batch]], None] = lambda batches: None
+
+    def settling(self) -> None: ...
 
     def settled(self) -> None:
         self.heard.append("settled")

@@ -144,21 +144,19 @@ class WritingTests(JournalTestCase):
         self.write()
         self.assertEqual(self.on_disk("SELECT session, seq FROM queue ORDER BY session"), [(1, 2), (2, 1)])
 
-    def test_released_when_nobody_needs_it(self) -> None:
+    def test_cleared(self) -> None:
         """
-        A stored message goes with the last queue that refers to it, and not before.
+        All rows of an owner go at the end of a transaction, those that came in it included; nobody else's do.
         """
-        for number in (1, 2):
-            self.journal.put(MESSAGE, self.message(number))
-            self.journal.put(QUEUE, (1, number, number))
-        self.journal.put(QUEUE, (2, 1, 1))
+        for owner in (1, 2):
+            self.journal.put(QUEUE, (owner, 1, 1))
         self.write()
-        for number in (1, 2):
-            self.journal.drop(QUEUE, (1, number))
-            self.journal.release(MESSAGE, number)
+        self.journal.clear(QUEUE, 1)
+        self.journal.put(QUEUE, (1, 2, 2))
+        self.journal.put(QUEUE, (2, 2, 2))
         self.write()
-        self.assertEqual(self.ids(), [1])
-        self.assertRaises(ValueError, self.journal.release, CLIENT, 1)
+        self.assertEqual(self.on_disk("SELECT session, seq FROM queue ORDER BY seq"), [(2, 1), (2, 2)])
+        self.assertRaises(ValueError, self.journal.clear, CLIENT, 1)
 
     def test_row_of_another_table(self) -> None:
         """
@@ -175,15 +173,20 @@ class LagTests(JournalTestCase):
         """
         A disk that takes longer than two seconds for what waits gets no new work, until it is done.
         """
-        self.assertTrue(self.journal.accepting(0.0))
+        self.assertTrue(self.journal.accepting)
         self.journal.put(MESSAGE, self.message(1))
         self.journal.flush()
         self.reactor.advance(2.0)
-        self.assertTrue(self.journal.accepting(2.0))
+        self.journal.put(MESSAGE, self.message(2))
+        self.journal.flush()
+        self.assertTrue(self.journal.accepting)
         self.assertEqual(self.journal.oldest(2.0), 2.0)
-        self.assertFalse(self.journal.accepting(2.1))
+        self.reactor.advance(0.1)
+        self.journal.put(MESSAGE, self.message(3))
+        self.journal.flush()
+        self.assertEqual((self.journal.accepting, self.journal.working), (False, True))
         self.work()
-        self.assertTrue(self.journal.accepting(2.1))
+        self.assertTrue(self.journal.accepting)
         self.assertEqual(self.journal.oldest(2.1), 0.0)
 
     def test_operations_and_bytes(self) -> None:
@@ -193,12 +196,12 @@ class LagTests(JournalTestCase):
         for count, size in ((10, 0), (1, 1000), (2, 500)):
             with self.subTest(count=count, size=size):
                 for number in range(count):
-                    self.assertTrue(self.journal.accepting(0.0))
+                    self.assertTrue(self.journal.accepting)
                     self.journal.put(MESSAGE, self.message(number), size)
                     self.journal.flush()
-                self.assertFalse(self.journal.accepting(0.0))
+                self.assertFalse(self.journal.accepting)
                 self.work()
-                self.assertTrue(self.journal.accepting(0.0))
+                self.assertTrue(self.journal.accepting)
 
 
 class ClosingTests(JournalTestCase):

@@ -50,7 +50,7 @@ class TroubleTests(JournalTestCase):
         self.disk.fail("INSERT", "database or disk is full", sqlite3.SQLITE_FULL)
         self.journal.put(MESSAGE, self.message(1))
         self.write()
-        self.assertEqual((self.journal.healthy, self.journal.accepting(0.0)), (False, False))
+        self.assertEqual((self.journal.healthy, self.journal.accepting), (False, False))
         for _ in range(20):
             self.reactor.advance(1.0)
             self.work()
@@ -58,7 +58,7 @@ class TroubleTests(JournalTestCase):
         self.disk.heal()
         self.reactor.advance(1.0)
         self.work()
-        self.assertEqual(self.journal.accepting(0.0), True)
+        self.assertEqual(self.journal.accepting, True)
         self.assertEqual(
             [said.split(":")[0] for said in self.books.heard], ["troubled", "lost", "settled", "recovered"]
         )
@@ -171,7 +171,7 @@ class TroubleTests(JournalTestCase):
                 self.reactor.advance(1.0)
                 self.work()
                 self.assertFalse(ticket.done)
-                self.assertFalse(self.journal.accepting(0.0))
+                self.assertFalse(self.journal.accepting)
                 self.disk.heal()
                 self.reactor.advance(1.0)
                 self.work()

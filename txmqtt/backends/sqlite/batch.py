@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
-from txmqtt.backends.sqlite.tables import Key, Row, Table, Value
+from txmqtt.backends.sqlite.tables import Row, Table, Value
 from txmqtt.session.tickets import Ticket
 
 
@@ -15,15 +16,24 @@ class Words:
     """
     The last words about rows of one table.
 
-    @ivar last: key to row, or None where the row goes.
+    @ivar last: key to row, or to whatever C{table.compose} makes a row of; None where the row goes.
     @ivar fresh: keys that are nowhere but here.
+    @ivar rows: the rows that C{table.compose} made of them.
     """
 
-    __slots__ = ("fresh", "last")
+    __slots__ = ("fresh", "last", "rows")
 
     def __init__(self) -> None:
-        self.last: dict[Key, Row | None] = {}
-        self.fresh: set[Key] = set()
+        self.last: dict[Any, Any] = {}
+        self.fresh: set[Any] = set()
+        self.rows: dict[Any, Row | None] | None = None
+
+    @property
+    def composed(self) -> Mapping[Any, Row | None]:
+        """
+        Key to row, or None where the row goes.
+        """
+        return self.last if self.rows is None else self.rows
 
 
 class Part:
@@ -37,6 +47,25 @@ class Part:
         self.words: dict[Table, Words] = {}
         self.statements: list[tuple[str, Sequence[Value]]] = []
 
+    def of(self, table: Table) -> Words:
+        """
+        What is said about one table.
+        """
+        words = self.words.get(table)
+        if words is None:
+            words = self.words[table] = Words()
+        return words
+
+    def add(self, table: Table, rows: Mapping[Any, Row]) -> None:
+        """
+        For C{table.compose}: these rows belong to what is said about another table.
+        """
+        if rows:
+            words = self.of(table)
+            words.last.update(rows)
+            if words.rows is not None:
+                words.rows.update(rows)
+
 
 class Batch:
     """
@@ -48,6 +77,7 @@ class Batch:
     @ivar operations: how many operations it was given, merged or not.
     @ivar size: how many bytes its owner said they hold.
     @ivar culprits: rows that can't be written whatever the disk does, found when it failed.
+    @ivar cleared: by table, whose rows go at the end of the transaction.
     """
 
     def __init__(self, since: float = 0.0) -> None:
@@ -56,30 +86,38 @@ class Batch:
         self.since = since
         self.operations = 0
         self.size = 0
-        self.culprits: list[tuple[Table, Key]] = []
+        self.culprits: list[tuple[Table, Any]] = []
         self.parts = [Part()]
-        self.releases: dict[Table, dict[Key, None]] = {}
+        self.cleared: dict[Table, dict[Value, None]] = {}
         self._words = self.parts[0].words  # of the last part, where words are still taken
 
-    def put(self, table: Table, row: Row, fresh: bool = False) -> None:
+    def say(self, table: Table, key: Any, value: Any, fresh: bool = False) -> None:
         """
-        This is the row of its key.
+        This is the row of a key, or what C{table.compose} makes it of in the writer's thread, just before it is
+        written: later changes of it may be written already then.
 
         @param fresh: no row of this key exists, on disk or on the way there.
         """
-        if len(row) != table.width:
-            raise ValueError(f"a row of {table.name} has {table.width} values, not {len(row)}: {row!r}")
-        key = row[0] if table.keys == 1 else row[: table.keys]
         words = self._words.get(table)
         if words is None:
             words = self._of(table)
         if fresh and key not in words.last:
             words.fresh.add(key)
-        words.last[key] = row
+        words.last[key] = value
 
-    def drop(self, table: Table, key: Key) -> None:
+    def put(self, table: Table, row: Row, fresh: bool = False) -> None:
+        """
+        This is the row of its key.
+        """
+        if len(row) != table.width:
+            raise ValueError(f"a row of {table.name} has {table.width} values, not {len(row)}: {row!r}")
+        self.say(table, table.key(row), row, fresh)
+
+    def drop(self, table: Table, key: Any) -> bool:
         """
         There is no row of this key.
+
+        @return: it had never been written.
         """
         words = self._words.get(table)
         if words is None:
@@ -87,16 +125,33 @@ class Batch:
         if key in words.fresh:
             words.fresh.remove(key)
             del words.last[key]
-        else:
-            words.last[key] = None
+            return True
+        words.last[key] = None
+        return False
 
-    def release(self, table: Table, key: Key) -> None:
+    def new(self, table: Table, key: Any) -> bool:
         """
-        At the end of the transaction the row of this key goes, unless what C{table.needed} names still needs it.
+        Whether this key's row is here and nowhere else.
         """
-        if not table.needed:
-            raise ValueError(f"rows of {table.name} are dropped, not released: nothing says what needs them")
-        self.releases.setdefault(table, {})[key] = None
+        words = self._words.get(table)
+        return words is not None and key in words.fresh
+
+    def unsay(self, table: Table, key: Any) -> None:
+        """
+        Say nothing about this key after all.
+        """
+        words = self._words.get(table)
+        if words is not None:
+            words.last.pop(key, None)
+            words.fresh.discard(key)
+
+    def clear(self, table: Table, owner: Value) -> None:
+        """
+        At the end of the transaction all rows go whose C{table.owner} is this.
+        """
+        if not table.owner:
+            raise ValueError(f"rows of {table.name} have no owner by whom they could be cleared")
+        self.cleared.setdefault(table, {})[owner] = None
 
     def run(self, sql: str, parameters: Sequence[Value] = ()) -> None:
         """
@@ -111,26 +166,34 @@ class Batch:
             part = Part()
             self.parts.append(part)
         self._words = part.words
-        words = self._words[table] = Words()
-        return words
+        return part.of(table)
+
+    def compose(self) -> None:
+        """
+        Make rows of what is none yet. For the writer: nobody else has the batch by then.
+        """
+        for part in self.parts:
+            for table, words in list(part.words.items()):
+                if table.compose is not None and words.rows is None:
+                    table.compose(words, part)
 
     @property
     def empty(self) -> bool:
         """
         Nothing needs to be written (any more).
         """
-        return not self.releases and not any(
+        return not self.cleared and not any(
             part.statements or any(words.last for words in part.words.values()) for part in self.parts
         )
 
-    def rows(self, table: Table) -> Mapping[Key, Row | None]:
+    def words(self, table: Table) -> Iterator[Words]:
+        """
+        All that is said about a table, in order.
+        """
+        return (part.words[table] for part in self.parts if table in part.words)
+
+    def rows(self, table: Table) -> Mapping[Any, Any]:
         """
         The last words about a table's rows: for an owner whose work was lost.
         """
-        return dict(chain.from_iterable(part.words[table].last.items() for part in self.parts if table in part.words))
-
-    def tables(self) -> Iterator[Table]:
-        """
-        The tables that it says something about.
-        """
-        return iter(dict.fromkeys(chain.from_iterable(part.words for part in self.parts)))
+        return dict(chain.from_iterable(words.last.items() for words in self.words(table)))

@@ -9,8 +9,8 @@ A batch is written whole or not at all, and only the commit decides. When one fa
 with it, since it may build on it: the owner hears C{lost} first and puts its books back to what is on disk, then the
 tickets are settled, as failed. Nothing more is written until then.
 
-  - The disk fails (full, I/O error): C{healthy} is False and C{accepting} says no until a probe succeeds, tried every
-    second. What owners change meanwhile grows in a batch that waits. A batch whose COMMIT failed is neither kept nor
+  - The disk fails (full, I/O error): C{healthy} is False, and C{working} and C{accepting} with it, until a probe
+    succeeds, tried every second. What owners change meanwhile grows in a batch that waits. A batch whose COMMIT failed is neither kept nor
     lost until the file could be opened again and says which.
   - A row can't be written at all (a value that SQLite does not take, a broken constraint): the batch is lost and names
     its C{culprits}; C{retry} leaves them out. The journal stays healthy.
@@ -46,6 +46,8 @@ class Journal:
     One file and all that is on its way into it.
 
     @ivar healthy: the last that was heard of the disk was good.
+    @ivar working: and what waits for it is within the limits: new work may be begun.
+    @ivar accepting: and the disk is not far behind: so may new work of which there is very much.
     @ivar figures: what happened so far.
     @ivar store: the identifier of the file, once open.
     """
@@ -73,6 +75,8 @@ class Journal:
             raise ValueError(f"durability is {durability!r}; expected one of {', '.join(files.DURABILITY)}")
         self.path = path
         self.healthy = True
+        self.working = True
+        self.accepting = True
         self.figures = Figures()
         self.store = ""
         self._reactor = reactor
@@ -125,6 +129,14 @@ class Journal:
         batch.size += size
         batch.put(table, row, fresh)
 
+    def say(self, table: Table, key: Key, value: Any) -> None:
+        """
+        The same for a table that composes: C{value} is what the row will be made of.
+        """
+        batch = self._batch or self._begin()
+        batch.operations += 1
+        batch.say(table, key, value)
+
     def drop(self, table: Table, key: Key) -> None:
         """
         There is no row of this key from now on.
@@ -133,13 +145,13 @@ class Journal:
         batch.operations += 1
         batch.drop(table, key)
 
-    def release(self, table: Table, key: Key) -> None:
+    def clear(self, table: Table, owner: Value) -> None:
         """
-        The row of this key goes at the end of the transaction, unless C{table.needed} holds for it then.
+        All rows of this owner go at the end of the transaction.
         """
         batch = self._batch or self._begin()
         batch.operations += 1
-        batch.release(table, key)
+        batch.clear(table, owner)
 
     def run(self, sql: str, parameters: Sequence[Value] = ()) -> None:
         """
@@ -154,7 +166,7 @@ class Journal:
         For an owner in C{lost}: what those batches say about these tables still holds, unless more has been said since.
         """
         for table in tables:
-            again: dict[Key, Row | None] = {}
+            again: dict[Key, Any] = {}
             for batch in batches:
                 poison = {key for culprit, key in batch.culprits if culprit is table}
                 again.update({key: row for key, row in batch.rows(table).items() if key not in poison})
@@ -165,13 +177,30 @@ class Journal:
                 if row is None:
                     self.drop(table, key)
                 else:
-                    self.put(table, row)
+                    self.say(table, key, row)
+            for batch in batches:
+                for owner in batch.cleared.get(table, ()):
+                    self.clear(table, owner)
+
+    def hand(self) -> Batch:
+        """
+        The batch in hand, for an owner that says very much: it counts the operations and their size itself.
+        """
+        return self._batch or self._begin()
 
     def ticket(self) -> Ticket:
         """
         What everybody waits for whose work is in the batch in hand.
         """
         return (self._batch or self._begin()).ticket
+
+    def pending(self) -> Ticket | None:
+        """
+        What decides about all that has been said so far; None when all of it is on disk.
+        """
+        if self._batch is not None:
+            return self._batch.ticket
+        return self._waiting[-1].ticket if self._waiting else None
 
     def flush(self) -> None:
         """
@@ -182,6 +211,7 @@ class Journal:
             return
         self._batch = None
         self._waiting.append(batch)
+        self._judge()
         if self._slot.offer(batch):
             self._worker.do(self._write)
 
@@ -197,24 +227,23 @@ class Journal:
         else:
             batch = Batch(self._seconds())
         self._batch = batch
+        self._judge()  # it may have been long since anything was said
         return batch
 
     # How far the disk is behind
 
-    def accepting(self, now: float) -> bool:
+    def _judge(self) -> None:
         """
-        Whether new work that somebody waits for should be begun: the disk works, and is not too far behind.
+        Whether the disk works and is not too far behind, looked at whenever that may have changed.
         """
-        if not self.healthy:
-            return False
-        oldest, operations, size = now, 0, 0
+        operations, size = 0, 0
         for each in (*self._waiting, self._batch):
             if each is not None:
-                oldest = min(oldest, each.since)
                 operations += each.operations
                 size += each.size
         limits = self._limits
-        return now - oldest <= limits.age and operations < limits.operations and size < limits.size
+        self.working = self.healthy and operations < limits.operations and size < limits.size
+        self.accepting = self.working and self.oldest(self._seconds()) <= limits.age
 
     def oldest(self, now: float) -> float:
         """
@@ -277,7 +306,7 @@ class Journal:
             return
         if outcome.fate == DOUBTFUL:
             self._doubt = batch
-        self.healthy = False
+        self.healthy = self.working = self.accepting = False
         if not self._alarmed:
             self._alarmed = True
             assert outcome.error is not None
@@ -311,8 +340,10 @@ class Journal:
         self._settle(batches, reason)
 
     def _settle(self, batches: Iterable[Batch], reason: int) -> None:
+        self._owner.settling()
         for batch in batches:
             batch.ticket.settle(reason)
+        self._judge()
         self._owner.settled()
         self.flush()
 
@@ -332,6 +363,7 @@ class Journal:
     def _mended(self, number: int) -> None:
         if self._doubt is None:
             self.healthy = True
+            self._judge()
             self.flush()
             self._calm()
         elif number < self._doubt.number:

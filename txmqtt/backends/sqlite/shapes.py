@@ -15,6 +15,11 @@ class Owner(Protocol):
     Whose books these are. All calls come in the reactor's thread.
     """
 
+    def settling(self) -> None:
+        """
+        Tickets are about to be settled, in a turn of its own.
+        """
+
     def settled(self) -> None:
         """
         Tickets were settled: flush the turn.

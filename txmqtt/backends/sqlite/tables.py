@@ -7,7 +7,11 @@ a busy reactor that is the difference between 95,000 and 35,000 durable messages
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from txmqtt.backends.sqlite.batch import Part, Words
 
 Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
@@ -26,10 +30,19 @@ class Table:
     @ivar columns: their names, in the order of a row's values.
     @ivar keys: how many of them are the key.
     @ivar ddl: the C{CREATE} statements, in the order in which they run.
-    @ivar needed: a condition in SQL under which a row stays although it was released, or nothing.
+    @ivar owner: the column that says whose a row is, by which it can be cleared; or nothing.
+    @ivar compose: makes C{Words.rows} of what owners said in place of rows; None where they say rows.
     """
 
-    def __init__(self, name: str, columns: str, keys: int, ddl: str | Sequence[str], needed: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        columns: str,
+        keys: int,
+        ddl: str | Sequence[str],
+        owner: str = "",
+        compose: Callable[[Words, Part], None] | None = None,
+    ) -> None:
         """
         @param columns: names with spaces between.
         """
@@ -38,7 +51,8 @@ class Table:
         self.keys = keys
         self.width = len(self.columns)
         self.ddl = (ddl,) if isinstance(ddl, str) else tuple(ddl)
-        self.needed = needed
+        self.owner = owner
+        self.compose = compose
         self._puts: dict[int, str] = {}
         self._drops: dict[int, str] = {}
 
@@ -78,11 +92,11 @@ class Table:
             text = self._drops[count] = f"DELETE FROM {self.name} WHERE {self._among(count)}"
         return text
 
-    def release(self, count: int) -> str:
+    def clear(self, count: int) -> str:
         """
-        The statement that deletes those of so many keys' rows that nothing needs any more.
+        The statement that deletes all rows of so many owners.
         """
-        return f"DELETE FROM {self.name} WHERE ({self._among(count)}) AND NOT ({self.needed})"
+        return f"DELETE FROM {self.name} WHERE {self.owner} IN ({','.join('?' * count)})"
 
     def _among(self, count: int) -> str:
         if self.keys == 1:

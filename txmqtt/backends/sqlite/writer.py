@@ -10,16 +10,17 @@ log's pages in memory only, marked as clean, where they are read back and yet wo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
+from typing import Any
 
 from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.batch import Batch
 from txmqtt.backends.sqlite.errors import StoreUnusable, explain, is_trouble
 from txmqtt.backends.sqlite.lock import StoreLock
-from txmqtt.backends.sqlite.tables import SIZES, Key, Row, Schema, Table, Value
+from txmqtt.backends.sqlite.tables import SIZES, Row, Schema, Table, Value
 
 #: What became of a batch.
 WRITTEN, LOST, DOUBTFUL, POISONED = range(4)
@@ -208,24 +209,25 @@ class Writer:
         self._connection.execute(sql, parameters)
 
     def _apply(self, batch: Batch) -> None:
+        batch.compose()
         for part in batch.parts:
             for table, words in part.words.items():
-                self._drop(table, _gone(table, words.last), table.drop)
+                self._drop(_gone(table, words.composed), table.keys, table.drop)
             for table, words in part.words.items():
-                self._put(table, [row for row in words.last.values() if row is not None])
+                self._put(table, [row for row in words.composed.values() if row is not None])
             for sql, parameters in part.statements:
                 self._execute(sql, parameters)
                 self._rows += 1
-        for table, released in batch.releases.items():
-            self._drop(table, _tuples(table, released), table.release)
+        for table, owners in batch.cleared.items():
+            self._drop([(owner,) for owner in owners], 1, table.clear)
 
     def _put(self, table: Table, rows: Sequence[Row]) -> None:
         for some in self._portions(rows, table.width):
             self._execute(table.put(len(some)), tuple(chain.from_iterable(some)))
             self._rows += len(some)
 
-    def _drop(self, table: Table, keys: Sequence[Row], statement: Callable[[int], str]) -> None:
-        for some in self._portions(keys, table.keys):
+    def _drop(self, keys: Sequence[Row], width: int, statement: Callable[[int], str]) -> None:
+        for some in self._portions(keys, width):
             self._execute(statement(len(some)), tuple(chain.from_iterable(some)))
             self._rows += len(some)
 
@@ -250,10 +252,10 @@ class Writer:
             self._begin()
             for part in batch.parts:
                 for table, words in part.words.items():
-                    gone = _gone(table, words.last)
-                    self._halve(batch, table, gone, partial(self._drop, table, statement=table.drop))
+                    gone = _gone(table, words.composed)
+                    self._halve(batch, table, gone, partial(self._drop, width=table.keys, statement=table.drop))
                 for table, words in part.words.items():
-                    rows = [row for row in words.last.values() if row is not None]
+                    rows = [row for row in words.composed.values() if row is not None]
                     self._halve(batch, table, rows, partial(self._put, table))
                 for sql, parameters in part.statements:
                     try:
@@ -304,11 +306,6 @@ class Writer:
         return files.wal_exceeds(self.path, self._wal_limit, self._page)
 
 
-def _tuples(table: Table, keys: Iterable[Key]) -> list[Row]:
-    if table.keys == 1:
-        return [(key,) for key in keys]  # type: ignore[misc]
-    return list(keys)  # type: ignore[arg-type]
-
-
-def _gone(table: Table, last: Mapping[Key, Row | None]) -> list[Row]:
-    return _tuples(table, [key for key, row in last.items() if row is None])
+def _gone(table: Table, last: Mapping[Any, Row | None]) -> list[Row]:
+    keys = [key for key, row in last.items() if row is None]
+    return [(key,) for key in keys] if table.keys == 1 else keys

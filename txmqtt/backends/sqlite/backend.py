@@ -1,0 +1,440 @@
+"""
+The backend that keeps everything on disk: the embedded queues with a journal.
+
+What the broker asks is done in memory at once and recorded in the batch in hand; its ticket is what an acknowledgement
+waits for. When a batch can't be written the books go back to what is on disk: what was new in it is taken back, what
+nobody waited for is said again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from txmqtt.backends.sqlite import files
+from txmqtt.backends.sqlite.batch import Batch
+from txmqtt.backends.sqlite.journal import Journal
+from txmqtt.backends.sqlite.ledger import SqliteLedger
+from txmqtt.backends.sqlite.opening import Opening
+from txmqtt.backends.sqlite.recovery import recover
+from txmqtt.backends.sqlite.schema import (
+    INBOUND,
+    NOTE,
+    RETAINED,
+    SCHEMA,
+    SESSION,
+    SUBSCRIPTION,
+    WILL,
+    subscription_row,
+)
+from txmqtt.backends.sqlite.shapes import Limits
+from txmqtt.backends.sqlite.worker import ThreadWorker, Worker
+from txmqtt.broker.filters import Grant
+from txmqtt.broker.owed import Owed
+from txmqtt.broker.piles import Holding
+from txmqtt.broker.policy import Policy
+from txmqtt.broker.routes import Route
+from txmqtt.broker.shapes import (
+    RELEASED_IN,
+    RELEASED_OUT,
+    SENT,
+    UNAVAILABLE,
+    UNRETAINED,
+    Claim,
+    Hall,
+    Lease,
+    Owner,
+    Reader,
+    Survivor,
+)
+from txmqtt.broker.shelves import Shelves
+from txmqtt.broker.stats import Stats
+from txmqtt.codec import reasons
+from txmqtt.session.message import Message
+from txmqtt.session.outgoing import Outbound
+from txmqtt.session.tickets import DONE, Caller, Ticket
+from txmqtt.session.turn import Turn
+
+_log = Logger()
+
+#: Under this name the counters are noted.
+_TOTALS: Final = "totals"
+
+
+class SqliteBackend:
+    """
+    See C{txmqtt.broker.shapes.Backend}. It is opened with C{start}, after the fork.
+
+    @ivar journal: the file, and what is on its way there.
+    """
+
+    lasting = True
+
+    def __init__(
+        self,
+        policy: Policy,
+        stats: Stats,
+        turn: Turn,
+        path: str,
+        reactor: Any,
+        durability: str = "full",
+        seconds: Callable[[], float] = monotonic,
+        workers: Callable[[str], Worker] = ThreadWorker,
+        connect: files.Connect = files.connect,
+    ) -> None:
+        """
+        @param path: the database file; it is made when it is not there.
+        @param durability: C{full}, C{normal} or C{off}.
+        @param seconds: a clock that never jumps.
+        @param workers: makes what the writing and the reading run on.
+        """
+        self._policy = policy
+        self._stats = stats
+        self._turn = turn
+        self._seconds = seconds
+        limits = Limits(policy.store_delay, policy.store_operations, policy.store_bytes)
+        self.journal = Journal(path, SCHEMA, reactor, self, durability, limits, seconds, workers, connect)
+        self._ledger = SqliteLedger(policy, turn, self.journal, self.begin_turn)
+        self._owed = self._ledger.owed_by = Owed(policy, stats, turn, self._ledger)
+        self._shelves = Shelves(policy, stats)
+        #: What had been retained before each change that is not on disk yet, by batch; None: nothing.
+        self._before: dict[Batch, list[tuple[str, Message, Message | None]]] = {}
+        self._lost: list[Batch] = []
+        self._hall: Hall | None = None
+        self._noted: dict[str, int] = {}
+        # The queues answer for themselves.
+        self.want = self._owed.want
+        self.settle = self._owed.settle
+        self.recall = self._owed.recall
+        self.discard = self._owed.discard
+
+    def attach(self, hall: Hall) -> None:
+        """
+        See C{Backend.attach}.
+        """
+        self._hall = hall
+        self._owed.attach(hall)
+
+    # Start and stop
+
+    def start(self) -> None:
+        """
+        Open the file. Blocks.
+
+        @raise StoreError: one line that says why it can't be.
+        """
+        self.journal.open()
+        self._turn.closing = self.journal.flush
+
+    def survivors(self) -> list[Survivor]:
+        """
+        See C{Backend.survivors}. Blocks.
+
+        @raise StoreError: the file can't be read.
+        """
+        found, totals = recover(self.journal, self._owed, self._ledger, self._shelves)
+        self._noted = totals.get(_TOTALS, {})
+        self._stats.resume(self._turn, self._noted)
+        return found
+
+    def revived(self, lease: Lease, grants: list[Grant]) -> None:
+        """
+        See C{Backend.revived}.
+        """
+        self._owed.joined(lease, grants)
+
+    def recovered_all(self) -> None:
+        """
+        All survivors are revived: what belongs to none of them goes.
+        """
+        self._ledger.forsake_groups()
+        self.journal.flush()
+
+    def stop(self) -> Deferred[None]:
+        """
+        Write what is left, and let go of the file.
+        """
+        self._note_totals()
+        self._turn.closing = None
+        return self.journal.close()
+
+    # Sessions
+
+    def open(self, claim: Claim, owner: Owner) -> None:
+        """
+        See C{Backend.open}.
+        """
+        before = self._owed.find(claim.key)
+        needs_disk = claim.expiry > 0 or claim.will is not None or (before is not None and before.number > 0)
+        if needs_disk and not self.journal.working:
+            owner.refused(reasons.SERVER_UNAVAILABLE, "nothing can be stored at the moment")
+            return
+        held = self._owed.claim(claim, owner)
+        if held is None:
+            return
+        if not needs_disk:
+            self._owed.enter(held)
+            owner.opened(held)
+            return
+        opening = Opening(self._owed, self._ledger, held, owner)
+        held.expiry = claim.expiry
+        held.parked_at = 0.0
+        if held.durable or claim.will is not None:
+            if not held.number:
+                held.number = self._owed.next_ref()
+                self._ledger.know(held)
+            self.journal.say(SESSION, held.number, held)
+        if claim.will is not None or held.will is not None:
+            held.will = claim.will
+            held.will_due = 0.0
+            self.journal.say(WILL, held.number, held)
+        self.journal.ticket().wait(opening)
+
+    def close(self, lease: Lease, expiry: int) -> None:
+        """
+        See C{Backend.close}.
+        """
+        assert isinstance(lease, Holding)
+        if lease.owner is None:
+            return
+        if lease.number and lease.durable and expiry:
+            lease.expiry = expiry
+            lease.parked_at = self._turn.wall
+            self.journal.say(SESSION, lease.number, lease)
+        self._owed.close(lease, expiry)
+
+    def will(self, lease: Lease, due: float) -> None:
+        """
+        See C{Backend.will}.
+        """
+        assert isinstance(lease, Holding)
+        if lease.will is None or lease.over:
+            return
+        if not due:
+            lease.will = None
+        lease.will_due = due
+        self.journal.say(WILL, lease.number, lease)
+
+    def subscribe(self, lease: Lease, grants: list[Grant]) -> Ticket:
+        """
+        See C{Backend.subscribe}.
+        """
+        if not lease.durable:
+            self._owed.joined(lease, grants)
+            return DONE
+        if not self.journal.working:
+            return UNAVAILABLE
+        assert isinstance(lease, Holding)
+        for grant in grants:
+            self.journal.put(SUBSCRIPTION, subscription_row(lease.number, grant))
+        return self._when_kept(lease, grants, self._owed.joined)
+
+    def unsubscribe(self, lease: Lease, grants: list[Grant]) -> Ticket:
+        """
+        See C{Backend.unsubscribe}.
+        """
+        if not lease.durable:
+            self._owed.parted(lease, grants)
+            return DONE
+        if not self.journal.working:
+            return UNAVAILABLE
+        assert isinstance(lease, Holding)
+        for grant in grants:
+            self.journal.drop(SUBSCRIPTION, (lease.number, grant.filter))
+        return self._when_kept(lease, grants, self._owed.parted)
+
+    def _when_kept(self, lease: Holding, grants: list[Grant], call: Callable[[Lease, list[Grant]], None]) -> Ticket:
+        """
+        Membership in groups changes when the ticket is done.
+        """
+        ticket = self.journal.ticket()
+        shared = [grant for grant in grants if grant.group is not None]
+        if shared:
+
+            def decided(reason: int) -> None:
+                if reason < reasons.FAILURE and not lease.over:
+                    call(lease, shared)
+
+            ticket.wait(Caller(decided))
+        return ticket
+
+    # Messages
+
+    def publish(self, message: Message, route: Route, lease: Lease | None, packet_id: int) -> Ticket:
+        """
+        See C{Backend.publish}.
+        """
+        journal = self.journal
+        qos = message.qos
+        if qos and not journal.accepting:
+            return UNAVAILABLE
+        if message.retain and not self._retain(message, route) and qos:
+            return UNRETAINED
+        if not qos:
+            return DONE
+        ticket = journal.ticket()
+        verdict = self._owed.publish(message, route, ticket if qos == 2 else None)
+        if verdict.reason:
+            return verdict
+        if lease is not None and packet_id:
+            assert isinstance(lease, Holding)
+            journal.put(INBOUND, (lease.number, packet_id))
+        return ticket
+
+    def _retain(self, message: Message, route: Route) -> bool:
+        mount = route.mount
+        before = self._shelves.get(mount, message.topic)
+        kept = self._shelves.put(mount, message)
+        after = self._shelves.get(mount, message.topic)
+        if after is not before and not route.reserved:  # what the broker says of itself is not worth the disk
+            batch = self.journal.hand()
+            batch.operations += 1
+            batch.size += message.size
+            batch.say(RETAINED, (mount, message.topic), after)
+            if message.qos:
+                self._before.setdefault(batch, []).append((mount, message, before))
+        return kept
+
+    def remember(self, lease: Lease, fact: int, packet_id: int, item: Outbound | None) -> Ticket:
+        """
+        See C{Backend.remember}.
+        """
+        assert isinstance(lease, Holding)
+        if fact == RELEASED_IN:
+            self.journal.drop(INBOUND, (lease.number, packet_id))
+            return self.journal.ticket()
+        assert item is not None
+        if fact == RELEASED_OUT:
+            self._owed.released(lease, item)
+        if not item.home or item.ref not in lease.given:
+            return DONE
+        if item.home != lease.number:  # a group's: at QoS 1 it stays that until it is settled
+            if fact != SENT or item.qos != 2:
+                return DONE
+            if not lease.durable:  # it ends with this connection, and so does the message
+                self._ledger.settled(item)
+                item.home = 0
+                return self.journal.ticket()
+            item.home = lease.number
+            self._ledger.moved(item)
+        self._ledger.flying(item)
+        return self.journal.ticket() if item.qos == 2 else DONE
+
+    def find(self, mount: str, filter: bytes, reader: Reader) -> None:
+        """
+        See C{Backend.find}: all of it in one page, from memory.
+        """
+        reader.page(self._shelves.find(mount, filter, self._turn.wall), True)
+
+    # Time
+
+    def sweep(self, wall: float) -> None:
+        """
+        See C{Backend.sweep}.
+        """
+        assert self._hall is not None
+        expired = self._shelves.expire(wall)
+        for mount, message in expired:
+            self.journal.drop(RETAINED, (mount, message.topic))
+        if expired:
+            self._hall.dropped(len(expired), reasons.IMPLEMENTATION_SPECIFIC_ERROR)
+        self._ledger.purge_all()
+        self._note_totals()
+
+    def _note_totals(self) -> None:
+        totals = self._stats.totals(self._turn)
+        if totals != self._noted:
+            self._noted = totals
+            self.journal.put(NOTE, (_TOTALS, json.dumps(totals)))
+
+    def figures(self) -> list[tuple[str, str]]:
+        """
+        See C{Backend.figures}.
+        """
+        journal = self.journal
+        figures = journal.figures
+        data, log = journal.sizes()
+        return [
+            ("store/commits", str(figures.commits)),
+            ("store/commits/failed", str(figures.failures)),
+            ("store/commits/seconds", f"{figures.last_latency:.6f}"),
+            ("store/commits/seconds/maximum", f"{figures.max_latency:.6f}"),
+            ("store/rows", str(figures.rows)),
+            ("store/rows/last commit", str(figures.last_rows)),
+            ("store/rows/maximum", str(figures.max_rows)),
+            ("store/checkpoints", str(figures.checkpoints)),
+            ("store/oldest", f"{journal.oldest(self._seconds()):.3f} seconds"),
+            ("store/bytes", str(data)),
+            ("store/log/bytes", str(log)),
+        ]
+
+    # What the journal says
+
+    def begin_turn(self) -> None:
+        """
+        A thread has answered.
+        """
+        self._turn.now = self._seconds()
+
+    def settling(self) -> None:
+        """
+        See C{shapes.Owner}.
+        """
+        self.begin_turn()
+
+    def settled(self) -> None:
+        """
+        See C{shapes.Owner}.
+        """
+        if self._lost:
+            lost, self._lost = self._lost, []
+            self._ledger.say_again(lost)
+            self._retain_again(lost)
+        self._forget_decided()
+        self._owed.go_on()
+        self._turn.flush()
+
+    def _forget_decided(self) -> None:
+        if self._before:
+            self._before = {batch: before for batch, before in self._before.items() if not batch.ticket.done}
+
+    def lost(self, batches: Sequence[Batch]) -> None:
+        """
+        See C{shapes.Owner}.
+        """
+        for batch in reversed(batches):
+            for mount, message, before in reversed(self._before.pop(batch, ())):
+                after = self._shelves.get(mount, message.topic)
+                # Unless somebody has retained something else there since.
+                if after is message or (after is None and not message.payload):
+                    self._shelves.restore(mount, message.topic, before)
+        self._shelves.settle()
+        self._ledger.lost(batches)
+        self._lost = list(batches)
+
+    def _retain_again(self, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            for key in batch.rows(RETAINED):
+                self.journal.say(RETAINED, key, self._shelves.get(*key))
+        self.journal.retry(batches, NOTE)
+
+    def troubled(self, why: str) -> None:
+        """
+        See C{shapes.Owner}.
+        """
+        _log.critical("nothing can be stored: {why}; QoS 1 and 2 are refused, QoS 0 goes on", why=why)
+        assert self._hall is not None
+        self._hall.troubled(why)
+
+    def recovered(self) -> None:
+        """
+        See C{shapes.Owner}.
+        """
+        _log.info("{path} can be written again", path=self.journal.path)
+        assert self._hall is not None
+        self._hall.recovered()
