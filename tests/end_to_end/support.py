@@ -38,11 +38,12 @@ TWISTD = [sys.executable, "-c", "import sys; sys.argv[0] = 'twistd'; from twiste
 HOME = str(Path(txmqtt.__file__ or "").resolve().parent.parent)
 
 
-def environment() -> dict[str, str]:
+def environment(folder: Path | None = None) -> dict[str, str]:
     """
-    For a process that must find the package under test, from whatever folder it runs in.
+    For a process that must find the package under test, from whatever folder it runs in, and keeps its state there.
     """
-    return {**os.environ, "PYTHONPATH": HOME, "PYTHONUNBUFFERED": "1"}
+    found = {**os.environ, "PYTHONPATH": HOME, "PYTHONUNBUFFERED": "1"}
+    return found if folder is None else {**found, "STATE_DIRECTORY": str(folder / "state")}
 
 
 def need_program(name: str, package: str) -> str:
@@ -99,7 +100,12 @@ class Running:
         self._said = self.folder / "said.log"
         with self._said.open("wb") as said:
             self.process = subprocess.Popen(
-                command, cwd=self.folder, env=environment(), stdin=subprocess.DEVNULL, stdout=said, stderr=said
+                command,
+                cwd=self.folder,
+                env=environment(self.folder),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
             )
 
     @property

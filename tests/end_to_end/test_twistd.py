@@ -43,7 +43,7 @@ late = Late()
 
 
 def twistd(*words: str, folder: str) -> subprocess.CompletedProcess[str]:
-    paths = environment()
+    paths = environment(Path(folder))
     paths["PYTHONPATH"] += f":{folder}"
     return subprocess.run([*TWISTD, *words], cwd=folder, env=paths, capture_output=True, text=True, timeout=PATIENCE)
 
@@ -156,7 +156,7 @@ class StartTests(SynchronousTestCase):
             self.assertEqual(peer.recv(4), ACCEPTED)
         os.kill(pid, signal.SIGTERM)
         until(lambda: not alive(pid), "the daemon to end")
-        self.assertEqual(sorted(os.listdir(self.folder)), ["twistd.log"])
+        self.assertEqual(sorted(os.listdir(self.folder)), ["state", "twistd.log"])
 
     def test_first_words(self) -> None:
         """
@@ -167,7 +167,7 @@ class StartTests(SynchronousTestCase):
         self.addCleanup(broker.stop)
         broker.says(r"listening on 0\.0\.0\.0:\d+ \(tcp:0\): NOBODY IS LET IN.*--auth anonymous")
         self.assertRegex(broker.log, r"txmqtt \d+\.\d+\.\d+.* floors 0 to 2 (compiled|interpreted)")
-        self.assertIn("nothing survives a restart", broker.log)
+        broker.says(r"kept in .*/state/mqtt\.db \(durability full\)")
         self.assertRegex(broker.log, r"listening on 127\.0\.0\.1:\d+ .*: anonymous clients are let in")
 
 

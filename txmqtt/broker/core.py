@@ -14,7 +14,6 @@ from txmqtt.broker.farewells import Farewells
 from txmqtt.broker.onward import Onward
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.registry import Member, Mount, Registry
-from txmqtt.broker.revival import revive
 from txmqtt.broker.routes import Route
 from txmqtt.broker.shapes import RELEASED_IN, RELEASED_OUT, SENT, UNAVAILABLE, UNRETAINED, Backend, Permissions
 from txmqtt.broker.stats import Stats
@@ -33,6 +32,9 @@ from txmqtt.session.turn import Turn
 
 _NOT_AUTHORIZED = decided(reasons.NOT_AUTHORIZED)
 _TOPIC_INVALID = decided(reasons.TOPIC_NAME_INVALID)
+
+#: Where it is told, retained, that nothing can be stored; empty when all is well.
+_STORE_ALARM = b"$SYS/broker/store/alarm"
 
 
 class Broker:
@@ -98,16 +100,7 @@ class Broker:
         stats.connections_total += 1
         if stats.connections > stats.connections_max:
             stats.connections_max = stats.connections
-        self.call_off(member)
-
-    def call_off(self, member: Member) -> None:
-        """
-        What was to happen to a session while it is parked does not [MQTT5-3.1.3-9].
-        """
-        for appointment in (member.ending, member.will_due):
-            if appointment is not None:
-                self.calendar.cancel(appointment)
-        member.ending = member.will_due = None
+        self.farewells.call_off(member)
 
     def give_credit(self, member: Member, session: ServerSession) -> None:
         """
@@ -356,19 +349,6 @@ class Broker:
         """
         return min(expiry, self.policy.max_session_expiry)
 
-    # Return
-
-    def recover(self) -> int:
-        """
-        Bring back what an earlier life left, before anybody is let in.
-
-        @return: how many sessions.
-        """
-        survivors = self.backend.survivors()
-        for survivor in survivors:
-            revive(self, survivor)
-        return len(survivors)
-
     # What the backend says
 
     def discarded(self, key: tuple[str, str]) -> None:
@@ -381,31 +361,19 @@ class Broker:
         """
         See C{Hall}.
         """
-        stats = self.stats
-        if reason == reasons.QUOTA_EXCEEDED:
-            stats.dropped_full += count
-        elif reason == reasons.IMPLEMENTATION_SPECIFIC_ERROR:
-            stats.dropped_expired += count
-        elif reason == reasons.NOT_AUTHORIZED:
-            stats.dropped_denied += count
-        else:
-            stats.dropped_ended += count
+        self.stats.drop(count, reason)
 
     def troubled(self, why: str) -> None:
         """
         See C{Hall}: told at once, and to whoever subscribes later.
         """
-        self._alarm(why)
+        self.publish(_STORE_ALARM, why.encode(), 0, True)
 
     def recovered(self) -> None:
         """
         See C{Hall}.
         """
-        self._alarm("")
-
-    def _alarm(self, words: str) -> None:
-        self.publish(b"$SYS/broker/store/alarm", words.encode(), 0, True)
-        self.turn.flush()
+        self.publish(_STORE_ALARM, b"", 0, True)
 
     # Time
 

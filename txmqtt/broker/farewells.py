@@ -68,6 +68,15 @@ class Farewells:
             if member.expiry != FOR_EVER:  # also if it is taken over: whoever wants it may not get it
                 member.ending = broker.calendar.add(broker.turn.wall + member.expiry, member, True)
 
+    def call_off(self, member: Member) -> None:
+        """
+        What was to happen to a session while it is parked does not [MQTT5-3.1.3-9].
+        """
+        for appointment in (member.ending, member.will_due):
+            if appointment is not None:
+                self._broker.calendar.cancel(appointment)
+        member.ending = member.will_due = None
+
     def _what_waits(self, member: Member, session: ServerSession, ends: bool) -> None:
         """
         What was on its way and nobody else keeps.
@@ -133,7 +142,7 @@ class Farewells:
         The session is no more: nobody looks for it, nothing is for it.
         """
         broker = self._broker
-        broker.call_off(member)
+        self.call_off(member)
         broker.subscriptions.end(member)
         broker.registry.remove(member)
         broker.stats.sessions -= 1

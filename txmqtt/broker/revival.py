@@ -20,10 +20,19 @@ if TYPE_CHECKING:
     from txmqtt.broker.core import Broker
 
 
-def revive(broker: Broker, survivor: Survivor) -> None:
+def recover(broker: Broker) -> int:
     """
-    A session is here again.
+    Bring back what an earlier life left, before anybody is let in.
+
+    @return: how many sessions.
     """
+    survivors = broker.backend.survivors()
+    for survivor in survivors:
+        _revive(broker, survivor)
+    return len(survivors)
+
+
+def _revive(broker: Broker, survivor: Survivor) -> None:
     lease = survivor.lease
     mount, client_id = lease.key
     member = Member(broker, broker.mount(mount), client_id, lease.user, lease)

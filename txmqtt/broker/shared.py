@@ -87,9 +87,9 @@ class Group:
     @property
     def attended(self) -> bool:
         """
-        Somebody is connected.
+        Somebody is connected, or about to be.
         """
-        return any(delivery.member.session is not None for delivery in self._order)
+        return any(delivery.member.lease.owner is not None for delivery in self._order)
 
     def welcome(self, message: Message) -> bool:
         """

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from txmqtt.codec import reasons
 from txmqtt.session.turn import Turn
-
 
 #: The counters that outlive the process where something does.
 _TOTALS: Final = (
@@ -73,6 +73,19 @@ class Stats:
         self.queued = 0
         self.queued_bytes = 0
         self.wills_sent = 0
+
+    def drop(self, count: int, reason: int) -> None:
+        """
+        Messages that somebody was owed are gone; the reasons are those of C{Hall.dropped}.
+        """
+        if reason == reasons.QUOTA_EXCEEDED:
+            self.dropped_full += count
+        elif reason == reasons.IMPLEMENTATION_SPECIFIC_ERROR:
+            self.dropped_expired += count
+        elif reason == reasons.NOT_AUTHORIZED:
+            self.dropped_denied += count
+        else:
+            self.dropped_ended += count
 
     @property
     def dropped(self) -> int:

@@ -6,7 +6,9 @@ C{makeBroker} builds the same service for a program as C{twistd mqtt-broker} bui
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
+from os import PathLike
 from time import monotonic
 from time import time as wall_time
 from typing import Any
@@ -21,8 +23,11 @@ from twisted.python.failure import Failure
 
 from txmqtt._build import __version__, compiled
 from txmqtt.backends.memory import MemoryBackend
+from txmqtt.backends.sqlite.backend import SqliteBackend
+from txmqtt.backends.sqlite.errors import StoreError
 from txmqtt.broker.core import Broker
 from txmqtt.broker.policy import DEFAULTS, Policy
+from txmqtt.broker.revival import recover
 from txmqtt.broker.stats import Stats
 from txmqtt.codec import reasons
 from txmqtt.codec.errors import Refused
@@ -50,6 +55,8 @@ def makeBroker(
     portal: Portal | None = None,
     policy: Policy = DEFAULTS,
     reactor: Any = None,
+    store: str | PathLike[str] | None = None,
+    durability: str = "full",
 ) -> BrokerService:
     """
     A broker for a program of your own. Start it with C{startService}, or give it a parent that you start.
@@ -58,11 +65,14 @@ def makeBroker(
     @param portal: who may come in, an avatar being an C{IMQTTUser}. Without one, a listener that only this machine can
         reach lets everybody in, and any other nobody.
     @param reactor: the global one, unless you have another.
-    @raise ValueError: what is to be listened on is no endpoint string.
+    @param store: the file in which sessions and messages are kept; without one they are kept in memory.
+    @param durability: what a crash of the machine may undo: C{full} nothing that was acknowledged, C{normal} the last
+        seconds, C{off} everything. A crash of the program undoes nothing.
+    @raise ValueError: what is to be listened on is no endpoint string, or there is no such durability.
     """
     if reactor is None:
         from twisted.internet import reactor
-    return BrokerService(reactor, listen, portal, policy)
+    return BrokerService(reactor, listen, portal, policy, store=store, durability=durability)
 
 
 class BrokerService(Service):
@@ -81,6 +91,8 @@ class BrokerService(Service):
         policy: Policy,
         seconds: Callable[[], float] = monotonic,
         wall: Callable[[], float] = wall_time,
+        store: str | PathLike[str] | None = None,
+        durability: str = "full",
     ) -> None:
         """
         @param reactor: opens the listeners, and is the clock of every alarm.
@@ -88,14 +100,14 @@ class BrokerService(Service):
         @param wall: what time it is for the world.
         """
         self.policy = policy
-        self.stats = Stats()
-        self._turn = Turn()
-        self._backend = MemoryBackend(policy, self.stats, self._turn)
-        self.broker = Broker(policy, self._turn, self.stats, self._backend)
         self._reactor = reactor
         self._seconds = seconds
         self._wall = wall
-        self._listeners = [self._listener(place, portal) for place in listen]
+        self._store = os.path.abspath(store) if store is not None else None
+        self._durability = durability
+        self._places = list(listen)
+        self._portal = portal
+        self._build()
         self._sweeping: LoopingCall | None = None
         self._flush_due = False
         self._started_at = 0.0
@@ -105,6 +117,23 @@ class BrokerService(Service):
         self._open = False
         self._trouble: BaseException | None = None
         self._waiting: list[Deferred[list[IAddress]]] = []
+
+    def _build(self) -> None:
+        """
+        A broker that has not begun.
+        """
+        self.stats = Stats()
+        self._turn = Turn()
+        self._backend: MemoryBackend | SqliteBackend
+        if self._store is None:
+            self._backend = MemoryBackend(self.policy, self.stats, self._turn)
+        else:
+            self._backend = SqliteBackend(
+                self.policy, self.stats, self._turn, self._store, self._reactor, self._durability, self._seconds
+            )
+        self.broker = Broker(self.policy, self._turn, self.stats, self._backend)
+        self._listeners = [self._listener(place, self._portal) for place in self._places]
+        self._used = False
 
     def _listener(self, place: str | IStreamServerEndpoint, portal: Portal | None) -> Listener:
         endpoint = listener(self._reactor, place) if isinstance(place, str) else place
@@ -121,7 +150,9 @@ class BrokerService(Service):
         @raise CannotListen: one can't be opened. None of the others stays open.
         """
         Service.privilegedStartService(self)
-        self._begun = True
+        if self._used and self._store is not None:
+            self._build()  # it comes back from what is in the store, as another process would
+        self._used = self._begun = True
         self._trouble = None
         self.broker.closing = False
         self._tell_time()
@@ -132,16 +163,44 @@ class BrokerService(Service):
 
     def startService(self) -> None:
         """
-        See C{IService}.
+        See C{IService}: nobody is accepted before this returns, and by then all is back that the store has.
+
+        @raise CannotListen: as C{privilegedStartService}.
+        @raise StoreError: the store can't be used.
         """
         if not self._begun:
             self.privilegedStartService()
+        self._bring_back()
         Service.startService(self)
         self._started_at = self._next_stats = self._seconds()
         self._next_backend_sweep = self._started_at + BACKEND_SWEEP
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = self._reactor
         self._sweeping.start(SWEEP)
+
+    def _bring_back(self) -> None:
+        backend = self._backend
+        if isinstance(backend, MemoryBackend):
+            _log.info("sessions and messages are kept in memory: nothing survives a restart")
+            return
+        started = self._seconds()
+        try:
+            backend.start()
+            sessions = recover(self.broker)
+            backend.recovered_all()
+        except StoreError as error:
+            self._failed(Failure(error))
+            raise
+        _log.info(
+            "sessions and messages are kept in {path} (durability {durability}): {sessions} sessions, {queued} queued "
+            "and {retained} retained messages are back after {seconds:.1f} s",
+            path=self._store,
+            durability=self._durability,
+            sessions=sessions,
+            queued=self.stats.queued,
+            retained=self.stats.retained,
+            seconds=self._seconds() - started,
+        )
 
     def _opened(self, _: object) -> None:
         self._open = True
@@ -153,8 +212,8 @@ class BrokerService(Service):
     def _failed(self, failure: Failure) -> None:
         if not self._begun:
             return  # stopped before it was open
-        assert isinstance(failure.value, FirstError)
-        trouble = failure.value.subFailure.value
+        error = failure.value
+        trouble = error.subFailure.value if isinstance(error, FirstError) else error
         assert trouble is not None
         self._trouble = trouble
         self._begun = False
@@ -170,8 +229,7 @@ class BrokerService(Service):
         What the log says first: what runs here, where, who may come in, and what is kept.
         """
         _log.info(
-            "txmqtt {version}, MQTT 3.1, 3.1.1 and 5.0, floors 0 to 2 {build}; sessions and messages are kept in "
-            "memory: nothing survives a restart",
+            "txmqtt {version}, MQTT 3.1, 3.1.1 and 5.0, floors 0 to 2 {build}",
             version=__version__,
             build="compiled" if compiled else "interpreted",
         )
@@ -302,4 +360,8 @@ class BrokerService(Service):
             factory.shut(_GOODBYE)
         self._turn.flush()
         over += [factory.whenEmpty() for factory in factories]
-        return gatherResults(over, consumeErrors=True).addCallback(lambda _: _log.info("the broker has stopped"))
+        gone = gatherResults(over, consumeErrors=True)
+        backend = self._backend
+        if isinstance(backend, SqliteBackend):
+            gone.addCallback(lambda _: backend.stop())
+        return gone.addCallback(lambda _: _log.info("the broker has stopped"))

@@ -27,6 +27,9 @@ from txmqtt.codec.constants import MAX_PACKET
 #: Where the broker listens unless it is told otherwise.
 DEFAULT_LISTEN = "tcp:1883:interface=127.0.0.1"
 
+#: The store that is none.
+IN_MEMORY = "memory"
+
 #: Connections that the kernel completes before we accept them. Twisted's default of 50 turns clients away when many
 #: return at once, after a restart; the kernel lowers this to its own limit.
 BACKLOG = 4096

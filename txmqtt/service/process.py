@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
+from txmqtt.backends.sqlite.errors import StoreError
 from txmqtt.service.broker import BrokerService
 from txmqtt.service.config import allow_open_files, make_private
 from txmqtt.service.listener import CannotListen
@@ -37,7 +38,7 @@ class BrokerProcess(MultiService):
 
     def __init__(self, broker: BrokerService, reactor: Any, directory: Path | None = None) -> None:
         """
-        @param directory: to be made when it is not there; nothing is kept in it yet.
+        @param directory: where the store is; made when it is not there.
         """
         MultiService.__init__(self)
         self.broker = broker
@@ -62,7 +63,7 @@ class BrokerProcess(MultiService):
         try:
             self._make_directory()
             MultiService.startService(self)
-        except (CannotListen, UsageError):
+        except (CannotListen, StoreError, UsageError):
             sys.excepthook = _one_line
             raise
         self._allow_connections()

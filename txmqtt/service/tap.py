@@ -22,9 +22,12 @@ from twisted.cred.strcred import (
 from twisted.python import usage
 
 from txmqtt._build import __version__, compiled
+from txmqtt.backends.sqlite.errors import StoreError
+from txmqtt.backends.sqlite.files import DURABILITY, look
+from txmqtt.backends.sqlite.schema import SCHEMA
 from txmqtt.net.auth import FirstOf, Realm
 from txmqtt.service.broker import makeBroker
-from txmqtt.service.config import DEFAULT_LISTEN, limit_parameters, listener, policy_from, state_directory
+from txmqtt.service.config import DEFAULT_LISTEN, IN_MEMORY, limit_parameters, listener, policy_from, state_directory
 from txmqtt.service.listener import CannotListen, attempt
 from txmqtt.service.process import BrokerProcess
 
@@ -48,7 +51,21 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
             None,
             None,
             "Where what must survive a restart is kept; $STATE_DIRECTORY, $XDG_STATE_HOME/txmqtt or "
-            "~/.local/state/txmqtt unless given. This version keeps everything in memory and writes nothing there.",
+            "~/.local/state/txmqtt unless given.",
+        ],
+        [
+            "store",
+            None,
+            "mqtt.db",
+            "The file in the state directory that sessions, queued and retained messages are kept in; memory: keep "
+            "them in memory, where nothing survives a restart.",
+        ],
+        [
+            "durability",
+            None,
+            "full",
+            "What a crash of the machine may undo: full, nothing that was acknowledged; normal, the last seconds; off, "
+            "everything. A crash of the program undoes nothing.",
         ],
         *limit_parameters(),
     ]
@@ -118,9 +135,15 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
         """
         if not self["listen"]:
             self["listen"].append(DEFAULT_LISTEN)
-        # Nothing is kept on disk yet, so the directory is made only for who asked for it.
-        self.make_directory = self["state-dir"] is not None
-        self["state-dir"] = state_directory(self["state-dir"], os.environ)
+        if self["durability"] not in DURABILITY:
+            raise usage.UsageError(f"--durability {self['durability']!r}: expected one of {', '.join(DURABILITY)}")
+        if not self["store"]:
+            raise usage.UsageError("--store '': expected a file name, or memory")
+        directory = state_directory(self["state-dir"], os.environ).absolute()
+        self.store_path = None if self["store"] == IN_MEMORY else directory / self["store"]
+        # With everything in memory the directory is made only for who asked for it.
+        self.make_directory = self["state-dir"] is not None or self.store_path is not None
+        self["state-dir"] = directory
 
 
 def _encoded(word: str | bytes) -> bytes:
@@ -147,7 +170,14 @@ def makeService(options: BrokerOptions) -> BrokerProcess:
                 attempt(endpoint)
             except CannotListen as error:
                 sys.exit(f"mqtt-broker: {error}")
+        if options.store_path is not None:
+            try:
+                look(str(options.store_path), SCHEMA)
+            except StoreError as error:
+                sys.exit(f"mqtt-broker: {error}")
     checkers = options.get("credCheckers")
     portal = Portal(Realm(), [FirstOf(checkers)]) if checkers else None
-    broker = makeBroker(options["listen"], portal, policy_from(options), reactor)
+    broker = makeBroker(
+        options["listen"], portal, policy_from(options), reactor, options.store_path, options["durability"]
+    )
     return BrokerProcess(broker, reactor, options["state-dir"] if options.make_directory else None)

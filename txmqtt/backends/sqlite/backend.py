@@ -22,10 +22,10 @@ from txmqtt.backends.sqlite.journal import Journal
 from txmqtt.backends.sqlite.ledger import SqliteLedger
 from txmqtt.backends.sqlite.opening import Opening
 from txmqtt.backends.sqlite.recovery import recover
+from txmqtt.backends.sqlite.retained import SqliteRetained
 from txmqtt.backends.sqlite.schema import (
     INBOUND,
     NOTE,
-    RETAINED,
     SCHEMA,
     SESSION,
     SUBSCRIPTION,
@@ -102,8 +102,7 @@ class SqliteBackend:
         self._ledger = SqliteLedger(policy, turn, self.journal, self.begin_turn)
         self._owed = self._ledger.owed_by = Owed(policy, stats, turn, self._ledger)
         self._shelves = Shelves(policy, stats)
-        #: What had been retained before each change that is not on disk yet, by batch; None: nothing.
-        self._before: dict[Batch, list[tuple[str, Message, Message | None]]] = {}
+        self._retained = SqliteRetained(self._shelves, self.journal)
         self._lost: list[Batch] = []
         self._hall: Hall | None = None
         self._noted: dict[str, int] = {}
@@ -273,7 +272,7 @@ class SqliteBackend:
         qos = message.qos
         if qos and not journal.accepting:
             return UNAVAILABLE
-        if message.retain and not self._retain(message, route) and qos:
+        if message.retain and not self._retained.put(message, route) and qos:
             return UNRETAINED
         if not qos:
             return DONE
@@ -285,20 +284,6 @@ class SqliteBackend:
             assert isinstance(lease, Holding)
             journal.put(INBOUND, (lease.number, packet_id))
         return ticket
-
-    def _retain(self, message: Message, route: Route) -> bool:
-        mount = route.mount
-        before = self._shelves.get(mount, message.topic)
-        kept = self._shelves.put(mount, message)
-        after = self._shelves.get(mount, message.topic)
-        if after is not before and not route.reserved:  # what the broker says of itself is not worth the disk
-            batch = self.journal.hand()
-            batch.operations += 1
-            batch.size += message.size
-            batch.say(RETAINED, (mount, message.topic), after)
-            if message.qos:
-                self._before.setdefault(batch, []).append((mount, message, before))
-        return kept
 
     def remember(self, lease: Lease, fact: int, packet_id: int, item: Outbound | None) -> Ticket:
         """
@@ -338,11 +323,9 @@ class SqliteBackend:
         See C{Backend.sweep}.
         """
         assert self._hall is not None
-        expired = self._shelves.expire(wall)
-        for mount, message in expired:
-            self.journal.drop(RETAINED, (mount, message.topic))
+        expired = self._retained.expire(wall)
         if expired:
-            self._hall.dropped(len(expired), reasons.IMPLEMENTATION_SPECIFIC_ERROR)
+            self._hall.dropped(expired, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
         self._ledger.purge_all()
         self._note_totals()
 
@@ -356,22 +339,7 @@ class SqliteBackend:
         """
         See C{Backend.figures}.
         """
-        journal = self.journal
-        figures = journal.figures
-        data, log = journal.sizes()
-        return [
-            ("store/commits", str(figures.commits)),
-            ("store/commits/failed", str(figures.failures)),
-            ("store/commits/seconds", f"{figures.last_latency:.6f}"),
-            ("store/commits/seconds/maximum", f"{figures.max_latency:.6f}"),
-            ("store/rows", str(figures.rows)),
-            ("store/rows/last commit", str(figures.last_rows)),
-            ("store/rows/maximum", str(figures.max_rows)),
-            ("store/checkpoints", str(figures.checkpoints)),
-            ("store/oldest", f"{journal.oldest(self._seconds()):.3f} seconds"),
-            ("store/bytes", str(data)),
-            ("store/log/bytes", str(log)),
-        ]
+        return self.journal.topics()
 
     # What the journal says
 
@@ -394,34 +362,19 @@ class SqliteBackend:
         if self._lost:
             lost, self._lost = self._lost, []
             self._ledger.say_again(lost)
-            self._retain_again(lost)
-        self._forget_decided()
+            self._retained.say_again(lost)
+            self.journal.retry(lost, NOTE)
+        self._retained.settled()
         self._owed.go_on()
         self._turn.flush()
-
-    def _forget_decided(self) -> None:
-        if self._before:
-            self._before = {batch: before for batch, before in self._before.items() if not batch.ticket.done}
 
     def lost(self, batches: Sequence[Batch]) -> None:
         """
         See C{shapes.Owner}.
         """
-        for batch in reversed(batches):
-            for mount, message, before in reversed(self._before.pop(batch, ())):
-                after = self._shelves.get(mount, message.topic)
-                # Unless somebody has retained something else there since.
-                if after is message or (after is None and not message.payload):
-                    self._shelves.restore(mount, message.topic, before)
-        self._shelves.settle()
+        self._retained.lost(batches)
         self._ledger.lost(batches)
         self._lost = list(batches)
-
-    def _retain_again(self, batches: Sequence[Batch]) -> None:
-        for batch in batches:
-            for key in batch.rows(RETAINED):
-                self.journal.say(RETAINED, key, self._shelves.get(*key))
-        self.journal.retry(batches, NOTE)
 
     def troubled(self, why: str) -> None:
         """

@@ -4,7 +4,7 @@ What one transaction will write: the last word about each row, and nothing about
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -197,3 +197,17 @@ class Batch:
         The last words about a table's rows: for an owner whose work was lost.
         """
         return dict(chain.from_iterable(words.last.items() for words in self.words(table)))
+
+
+def last_words(batches: Iterable[Batch], table: Table) -> dict[Any, Any]:
+    """
+    What lost batches say in the end about a table's rows, but for those that can't be written at all.
+    """
+    found: dict[Any, Any] = {}
+    for batch in batches:
+        found.update(batch.rows(table))
+    for batch in batches:
+        for culprit, key in batch.culprits:
+            if culprit is table:
+                found.pop(key, None)
+    return found

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from txmqtt.backends.sqlite.errors import (
     StoreForeign,
+    StoreLocked,
     StoreTooNew,
     StoreTooOld,
     StoreUnusable,
@@ -20,6 +21,7 @@ from txmqtt.backends.sqlite.errors import (
     explain,
     is_trouble,
 )
+from txmqtt.backends.sqlite.lock import StoreLock
 from txmqtt.backends.sqlite.tables import Schema
 
 #: What a user may ask for, and what SQLite calls it: when an acknowledgement stands, after a crash of ...
@@ -137,6 +139,24 @@ def whose(connection: sqlite3.Connection, path: str, schema: Schema) -> int:
             f"run the newer one, or restore a backup from before"
         )
     return version
+
+
+def look(path: str, schema: Schema) -> None:
+    """
+    Find out whether a store could be opened now, and leave nothing open and nothing changed.
+
+    @raise StoreError: it could not.
+    """
+    if not os.path.exists(path):
+        return
+    try:
+        with closing(connect(path, "ro")) as connection:
+            whose(connection, path, schema)
+    except sqlite3.Error as error:
+        raise explain(error, path) from None
+    holder = StoreLock(path).holder()
+    if holder is not None:
+        raise StoreLocked(f"{path} is in use by process {holder}", holder)
 
 
 def migrate(connection: sqlite3.Connection, path: str, schema: Schema, version: int) -> None:

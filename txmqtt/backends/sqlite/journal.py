@@ -10,8 +10,8 @@ with it, since it may build on it: the owner hears C{lost} first and puts its bo
 tickets are settled, as failed. Nothing more is written until then.
 
   - The disk fails (full, I/O error): C{healthy} is False, and C{working} and C{accepting} with it, until a probe
-    succeeds, tried every second. What owners change meanwhile grows in a batch that waits. A batch whose COMMIT failed is neither kept nor
-    lost until the file could be opened again and says which.
+    succeeds, tried every second. What owners change meanwhile grows in a batch that waits. A batch whose COMMIT failed
+    is neither kept nor lost until the file could be opened again and says which.
   - A row can't be written at all (a value that SQLite does not take, a broken constraint): the batch is lost and names
     its C{culprits}; C{retry} leaves them out. The journal stays healthy.
 """
@@ -19,7 +19,7 @@ tickets are settled, as failed. Nothing more is written until then.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any, Final
 
@@ -29,8 +29,9 @@ from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.batch import Batch
 from txmqtt.backends.sqlite.errors import StoreError, explain
 from txmqtt.backends.sqlite.reader import Reader
+from txmqtt.backends.sqlite.saying import Saying
 from txmqtt.backends.sqlite.shapes import Figures, Limits, Owner
-from txmqtt.backends.sqlite.tables import Key, Row, Schema, Table, Value
+from txmqtt.backends.sqlite.tables import Schema
 from txmqtt.backends.sqlite.worker import Slot, ThreadWorker, Worker
 from txmqtt.backends.sqlite.writer import DOUBTFUL, POISONED, WRITTEN, Outcome, Writer
 from txmqtt.codec import reasons
@@ -41,7 +42,7 @@ PROBE: Final = 1.0
 IDLE: Final = 5.0
 
 
-class Journal:
+class Journal(Saying):
     """
     One file and all that is on its way into it.
 
@@ -73,6 +74,7 @@ class Journal:
         """
         if durability not in files.DURABILITY:
             raise ValueError(f"durability is {durability!r}; expected one of {', '.join(files.DURABILITY)}")
+        super().__init__()
         self.path = path
         self.healthy = True
         self.working = True
@@ -89,7 +91,6 @@ class Journal:
         self._writer = Writer(path, schema, durability, seconds, self._limits.wal, connect)
         self._reader = Reader(path, self._reads, reactor, workers, connect)
         self._slot = Slot()
-        self._batch: Batch | None = None  # in our hands: it grows, or waits for the disk to recover
         self._waiting: deque[Batch] = deque()  # offered to the writer, and undecided
         self._doubt: Batch | None = None
         self._alarmed = False  # the owner was told of trouble, and not yet that it is over
@@ -114,79 +115,7 @@ class Journal:
         self._opened = True
         self.store = self._writer.store
 
-    # Changing rows
-
-    def put(self, table: Table, row: Row, size: int = 0, fresh: bool = False) -> None:
-        """
-        This is the row of its key from now on.
-
-        @param size: how many bytes it holds, for the limit on what waits.
-        @param fresh: no row of this key exists, on disk or on the way there, so that a C{drop} before the batch is
-            taken leaves nothing to write.
-        """
-        batch = self._batch or self._begin()
-        batch.operations += 1
-        batch.size += size
-        batch.put(table, row, fresh)
-
-    def say(self, table: Table, key: Key, value: Any) -> None:
-        """
-        The same for a table that composes: C{value} is what the row will be made of.
-        """
-        batch = self._batch or self._begin()
-        batch.operations += 1
-        batch.say(table, key, value)
-
-    def drop(self, table: Table, key: Key) -> None:
-        """
-        There is no row of this key from now on.
-        """
-        batch = self._batch or self._begin()
-        batch.operations += 1
-        batch.drop(table, key)
-
-    def clear(self, table: Table, owner: Value) -> None:
-        """
-        All rows of this owner go at the end of the transaction.
-        """
-        batch = self._batch or self._begin()
-        batch.operations += 1
-        batch.clear(table, owner)
-
-    def run(self, sql: str, parameters: Sequence[Value] = ()) -> None:
-        """
-        Run a statement of your own between the rows that came before it and those that come after.
-        """
-        batch = self._batch or self._begin()
-        batch.operations += 1
-        batch.run(sql, parameters)
-
-    def retry(self, batches: Sequence[Batch], *tables: Table) -> None:
-        """
-        For an owner in C{lost}: what those batches say about these tables still holds, unless more has been said since.
-        """
-        for table in tables:
-            again: dict[Key, Any] = {}
-            for batch in batches:
-                poison = {key for culprit, key in batch.culprits if culprit is table}
-                again.update({key: row for key, row in batch.rows(table).items() if key not in poison})
-            said = (self._batch or self._begin()).rows(table)
-            for key, row in again.items():
-                if key in said:
-                    continue
-                if row is None:
-                    self.drop(table, key)
-                else:
-                    self.say(table, key, row)
-            for batch in batches:
-                for owner in batch.cleared.get(table, ()):
-                    self.clear(table, owner)
-
-    def hand(self) -> Batch:
-        """
-        The batch in hand, for an owner that says very much: it counts the operations and their size itself.
-        """
-        return self._batch or self._begin()
+    # Tickets
 
     def ticket(self) -> Ticket:
         """
@@ -256,6 +185,18 @@ class Journal:
         Bytes of the database file and of its write-ahead log.
         """
         return files.size(self.path), files.size(self.path + "-wal")
+
+    def topics(self) -> list[tuple[str, str]]:
+        """
+        What is counted, and how far the disk is behind, each with its topic below C{$SYS/broker/}.
+        """
+        data, log = self.sizes()
+        return [
+            *self.figures.topics(),
+            ("store/oldest uncommitted", f"{self.oldest(self._seconds()):.3f} seconds"),
+            ("store/bytes", str(data)),
+            ("store/log/bytes", str(log)),
+        ]
 
     # The writer's thread
 
@@ -412,6 +353,15 @@ class Journal:
         self._closing = Deferred()
         self._reader.finish().addCallback(lambda _: self._worker.do(self._shut))
         return self._closing
+
+    def abandon(self) -> None:
+        """
+        Let go of the file as it is, as a killed process would: for tests of what a restart finds.
+        """
+        self._hush()
+        self._opened = False
+        self._over = True
+        self._writer.abandon()
 
     def _shut(self) -> None:
         self._writer.close()

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txmqtt.backends.sqlite.batch import Batch
+from txmqtt.backends.sqlite.batch import Batch, last_words
 from txmqtt.backends.sqlite.errors import StoreError
 from txmqtt.backends.sqlite.journal import Journal
 from txmqtt.backends.sqlite.schema import (
@@ -310,12 +310,10 @@ class SqliteLedger:
         What those said that nobody waits for still holds, unless more has been said since.
         """
         done = {ref for batch in batches for words in batch.words(QUEUE) for ref in words.fresh}
-        done.update(key for batch in batches for table, key in batch.culprits if table in (QUEUE, FLIGHT))
         journal = self._journal
-        hand = journal.hand()
         for table in (QUEUE, FLIGHT):
-            done.update(hand.rows(table))
-            for ref, item in _last(batches, table):
+            done.update(journal.hand().rows(table))
+            for ref, item in last_words(batches, table).items():
                 if ref in done:
                     continue
                 if not isinstance(item, Outbound):
@@ -328,13 +326,6 @@ class SqliteLedger:
             for batch in batches:
                 for owner in batch.cleared.get(table, ()):
                     journal.clear(table, owner)
-
-
-def _last(batches: Sequence[Batch], table: Any) -> list[tuple[int, Any]]:
-    found: dict[int, Any] = {}
-    for batch in batches:
-        found.update(batch.rows(table))
-    return list(found.items())
 
 
 def _failed(failure: Failure) -> None:

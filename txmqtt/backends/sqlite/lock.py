@@ -47,6 +47,22 @@ class StoreLock:
             raise StoreUnusable(f"{self.path} can't be locked: {error.strerror}") from None
         self._held = held
 
+    def holder(self) -> int | None:
+        """
+        The process that has it, 0 if that did not say who it is; None when nobody has.
+        """
+        try:
+            held = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._holder(held) or 0
+        finally:
+            os.close(held)
+        return None
+
     def _holder(self, held: int) -> int | None:
         text = os.pread(held, 32, 0).strip()
         return int(text) if text.isdigit() else None

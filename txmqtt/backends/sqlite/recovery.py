@@ -74,9 +74,7 @@ def _queues(rows: Rows, owed: Owed, ledger: SqliteLedger, leases: dict[int, Hold
     for holder, count, size in rows("SELECT holder, count(*), sum(size) FROM queue GROUP BY holder"):
         pile = piles[holder] = Pile(holder)
         pile.add_behind(count, size)
-    for holder, soonest in rows(
-        "SELECT holder, min(expires) FROM queue WHERE expires IS NOT NULL GROUP BY holder"
-    ):
+    for holder, soonest in rows("SELECT holder, min(expires) FROM queue WHERE expires IS NOT NULL GROUP BY holder"):
         piles[holder].add_behind(0, 0, soonest)
     for holder, count, size in rows(
         "SELECT q.holder, count(*), sum(q.size) FROM flight f JOIN queue q ON q.ref = f.ref GROUP BY q.holder"
@@ -88,7 +86,5 @@ def _queues(rows: Rows, owed: Owed, ledger: SqliteLedger, leases: dict[int, Hold
     for number, held in leases.items():
         held.pile = piles.pop(number, None)
         owed.revive(held)
-    shares = {
-        (mount, name, filter): number for number, mount, name, filter in rows("SELECT * FROM share")
-    }
+    shares = {(mount, name, filter): number for number, mount, name, filter in rows("SELECT * FROM share")}
     ledger.left_to_groups(shares, piles)

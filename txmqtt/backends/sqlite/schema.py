@@ -67,9 +67,7 @@ def _compose_queue(words: Words, part: Part) -> None:
 
 
 def _compose_flights(words: Words, part: Part) -> None:
-    words.rows = {
-        ref: flight_row(item) if isinstance(item, Outbound) else item for ref, item in words.last.items()
-    }
+    words.rows = {ref: flight_row(item) if isinstance(item, Outbound) else item for ref, item in words.last.items()}
 
 
 def _compose_retained(words: Words, part: Part) -> None:

@@ -68,6 +68,21 @@ class Figures:
         self.last_latency = 0.0
         self.max_latency = 0.0
 
+    def topics(self) -> list[tuple[str, str]]:
+        """
+        Each figure with its topic below C{$SYS/broker/}.
+        """
+        return [
+            ("store/commits/count", str(self.commits)),
+            ("store/commits/failed", str(self.failures)),
+            ("store/commits/latency", f"{self.last_latency * 1000:.3f} ms"),
+            ("store/commits/latency/maximum", f"{self.max_latency * 1000:.3f} ms"),
+            ("store/commits/rows", str(self.last_rows)),
+            ("store/commits/rows/maximum", str(self.max_rows)),
+            ("store/rows", str(self.rows)),
+            ("store/checkpoints", str(self.checkpoints)),
+        ]
+
     def count(self, rows: int, latency: float) -> None:
         """
         A batch was committed.
