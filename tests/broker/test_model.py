@@ -58,10 +58,16 @@ class Client:
 class Broker(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.town = Town(Policy(max_queued_messages=10_000))
+        self.town = self.make_town(Policy(max_queued_messages=10_000, queue_page=3))
         self.clients = {name: Client(name) for name in NAMES}
         self.retained: dict[bytes, Copy] = {}
         self.published = 0
+
+    def make_town(self, policy: Policy) -> Town:
+        """
+        A broker, on whatever backend.
+        """
+        return Town(policy)
 
     clients_by_name = st.sampled_from(NAMES)
 
@@ -237,7 +243,7 @@ class Sharing(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.town = Town(Policy(max_queued_messages=10_000))
+        self.town = self.make_town(Policy(max_queued_messages=10_000, queue_page=3))
         self.peers: dict[str, Peer] = {}
         self.published: list[bytes] = []
         self.taken: list[bytes] = []
@@ -246,6 +252,12 @@ class Sharing(RuleBasedStateMachine):
         for number, name in enumerate(("one", "two", "three")):
             self.connect(name)
             self.peers[name].subscribe("$share/g/t", qos=min(2, 1 + number))
+
+    def make_town(self, policy: Policy) -> Town:
+        """
+        A broker, on whatever backend.
+        """
+        return Town(policy)
 
     names = st.sampled_from(("one", "two", "three"))
 

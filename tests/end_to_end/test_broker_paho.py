@@ -322,8 +322,8 @@ class PahoFiveTests(PahoCase):
 class PahoStopTests(PahoCase):
     def test_sigterm(self) -> None:
         """
-        When the broker is stopped, a client of 5.0 hears why: 0x8B, server shutting down; and with nothing kept on disk,
-        who watches for a will sees it before.
+        When the broker is stopped, a client of 5.0 hears why: 0x8B, server shutting down; and with nothing kept on
+        disk, who watches for a will sees it before.
         """
         broker = OurBroker("--store", "memory")
         watcher = self.peer(FIVE).connect(broker.port)

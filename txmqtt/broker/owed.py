@@ -126,7 +126,8 @@ class Owed(Holdings):
         if pile.room(message, self._policy):
             return True
         if pile.behind and pile.stale(wall) and self._ledger is not None:
-            self._ledger.purge(pile)  # which takes a moment: this one has come too early
+            self._ledger.purge(pile)  # which as a rule takes a moment: then this one has come too early
+            return pile.room(message, self._policy)
         return False
 
     # Messages out

@@ -8,8 +8,6 @@ import os
 import tempfile
 from collections.abc import Callable
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from tests.backends.sqlite.support import Disk, FakeReactor, ManualWorker
 from txmqtt.backends.sqlite.backend import SqliteBackend
 from txmqtt.backends.sqlite.worker import Job, Worker
@@ -40,21 +38,26 @@ class PromptReactor(FakeReactor):
 
 class Machine:
     """
-    A disk, and one backend after the other on it.
+    A disk, and one backend after the other on it. Close it when all is done.
 
     @ivar prompt: threads do what they are asked at once; otherwise when C{work} says so.
     """
 
-    def __init__(self, case: SynchronousTestCase, prompt: bool = False) -> None:
-        folder = tempfile.TemporaryDirectory()
-        case.addCleanup(folder.cleanup)
-        self.path = os.path.join(folder.name, "mqtt.db")
+    def __init__(self, prompt: bool = False) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = os.path.join(self.folder.name, "mqtt.db")
         self.prompt = prompt
         self.reactor: FakeReactor = PromptReactor() if prompt else FakeReactor()
         self.disk = Disk()
         self.workers: list[ManualWorker] = []
         self.backend: SqliteBackend | None = None
-        case.addCleanup(self.stop)
+
+    def close(self) -> None:
+        """
+        The test is over.
+        """
+        self.stop()
+        self.folder.cleanup()
 
     def worker(self, name: str) -> Worker:
         """
@@ -75,6 +78,7 @@ class Machine:
             turn,
             self.path,
             self.reactor,
+            durability="off",  # no test cuts the power
             seconds=lambda: turn.now,
             workers=self.worker,
             connect=self.disk.connect,

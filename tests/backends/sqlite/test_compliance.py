@@ -14,7 +14,8 @@ from txmqtt.session.turn import Turn
 
 class SqliteTests(BackendCompliance, SynchronousTestCase):
     def make_backend(self, policy: Policy, stats: Stats, turn: Turn) -> Backend:
-        self.machine = Machine(self)
+        self.machine = Machine()
+        self.addCleanup(self.machine.close)
         backend = self.machine.make(policy, stats, turn)
         backend.start()
         return backend

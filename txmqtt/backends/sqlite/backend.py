@@ -276,14 +276,13 @@ class SqliteBackend:
             return UNRETAINED
         if not qos:
             return DONE
-        ticket = journal.ticket()
-        verdict = self._owed.publish(message, route, ticket if qos == 2 else None)
+        verdict = self._owed.publish(message, route, journal.ticket() if qos == 2 else None)
         if verdict.reason:
             return verdict
         if lease is not None and packet_id:
             assert isinstance(lease, Holding)
             journal.put(INBOUND, (lease.number, packet_id))
-        return ticket
+        return journal.ticket()
 
     def remember(self, lease: Lease, fact: int, packet_id: int, item: Outbound | None) -> Ticket:
         """

@@ -1,0 +1,105 @@
+"""
+The broker's model on the sqlite backend, with a power that fails now and then: whatever clients do and whenever the
+broker is killed, each gets what it must, in order, at the right QoS, and once.
+"""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis.stateful import rule
+
+from tests.backends.sqlite.support_backend import Machine
+from tests.broker import test_model
+from tests.broker.support import Peer, Town
+from txmqtt.broker.policy import Policy
+from txmqtt.broker.revival import recover
+
+
+def raise_town(machine: Machine, policy: Policy, now: float = 0.0) -> Town:
+    """
+    A broker with what is on the disk.
+    """
+    town = Town(policy, machine.make)
+    if now:
+        town.turn.now = now
+    backend = machine.backend
+    assert backend is not None
+    backend.start()
+    recover(town.broker)
+    backend.recovered_all()
+    return town
+
+
+class Broker(test_model.Broker):
+    def make_town(self, policy: Policy) -> Town:
+        self.machine = Machine(prompt=True)
+        return raise_town(self.machine, policy)
+
+    def restart(self) -> None:
+        before = self.town
+        self.town = raise_town(self.machine, before.policy, before.turn.now)
+        for name, client in self.clients.items():
+            client.peer = None
+            client.drop()
+            if not client.lasting:
+                client.forget()
+            client.lasting = not name.startswith("clean")
+
+    @rule()
+    def kill(self) -> None:
+        """
+        The process is killed, and started again.
+        """
+        self.machine.kill()
+        self.restart()
+
+    @rule()
+    def stop(self) -> None:
+        """
+        The process is stopped as it should be, and started again.
+        """
+        self.town.broker.shut("over")
+        self.machine.stop()
+        self.restart()
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.machine.close()
+
+
+class Sharing(test_model.Sharing):
+    def make_town(self, policy: Policy) -> Town:
+        self.machine = Machine(prompt=True)
+        return raise_town(self.machine, policy)
+
+    @rule()
+    def kill(self) -> None:
+        """
+        The process is killed, and started again. What members had been sent and not answered may come twice at QoS 1.
+        """
+        for peer in self.peers.values():
+            peer.resume()
+        for peer in self.peers.values():
+            self.taken += peer.payloads()
+        self.machine.kill()
+        self.town = raise_town(self.machine, self.town.policy, self.town.turn.now)
+        self.publisher = Peer(self.town)
+        self.publisher.connect("publisher")
+        for name in self.peers:
+            self.connect(name)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.machine.close()
+
+
+_SETTINGS = settings(max_examples=50, stateful_step_count=50, deadline=None)
+
+BrokerModelTests = Broker.TestCase
+BrokerModelTests.settings = _SETTINGS
+SharingModelTests = Sharing.TestCase
+SharingModelTests.settings = _SETTINGS
