@@ -5,29 +5,14 @@ broker is killed, each gets what it must, in order, at the right QoS, and once.
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import rule
 
 from tests.backends.sqlite.support_backend import Machine
+from tests.backends.sqlite.support_disk import left_on, raise_town
 from tests.broker import test_model
 from tests.broker.support import Peer, Town
 from txmqtt.broker.policy import Policy
-from txmqtt.broker.revival import recover
-
-
-def raise_town(machine: Machine, policy: Policy, now: float = 0.0) -> Town:
-    """
-    A broker with what is on the disk.
-    """
-    town = Town(policy, machine.make)
-    if now:
-        town.turn.now = now
-    backend = machine.backend
-    assert backend is not None
-    backend.start()
-    recover(town.broker)
-    backend.recovered_all()
-    return town
 
 
 class Broker(test_model.Broker):
@@ -65,6 +50,8 @@ class Broker(test_model.Broker):
     def teardown(self) -> None:
         try:
             super().teardown()
+            self.town.turn.flush()
+            assert not {*left_on(self.machine)} - {"retained", "note"}, left_on(self.machine)
         finally:
             self.machine.close()
 
@@ -97,7 +84,10 @@ class Sharing(test_model.Sharing):
             self.machine.close()
 
 
-_SETTINGS = settings(max_examples=50, stateful_step_count=50, deadline=None)
+#: Without shrinking, which takes minutes with a disk: the seed that is printed can be shrunk when it is needed.
+_SETTINGS = settings(
+    max_examples=50, stateful_step_count=50, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+)
 
 BrokerModelTests = Broker.TestCase
 BrokerModelTests.settings = _SETTINGS
