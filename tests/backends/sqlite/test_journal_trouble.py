@@ -122,6 +122,23 @@ class TroubleTests(JournalTestCase):
         self.work()
         self.assertEqual(self.on_disk("SELECT * FROM queue"), [])
 
+    def test_half_a_probe(self) -> None:
+        """
+        A probe of which only the first half went well is no obstacle to the next.
+        """
+        self.disk.fail("COMMIT")
+        self.journal.put(MESSAGE, self.message(1))
+        self.write()
+        self.disk.heal()
+        self.disk.fail("DELETE FROM meta")
+        self.reactor.advance(1.0)
+        self.work()
+        self.assertFalse(self.journal.healthy)
+        self.disk.heal()
+        self.reactor.advance(1.0)
+        self.work()
+        self.assertTrue(self.journal.healthy)
+
     def test_flapping(self) -> None:
         """
         A disk that takes the probe and refuses what is to be written is tried once a second, and told of once.

@@ -136,7 +136,8 @@ class Writer:
             raise StoreUnusable(f"{self.path} is read by somebody, which keeps its log from being brought in")
         connection = self._connection
         assert connection is not None
-        connection.execute("INSERT INTO meta VALUES ('probe', zeroblob(?))", (_PROBE,))
+        # In place of what an earlier probe may have left, whose second half failed.
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(?))", (_PROBE,))
         connection.execute("DELETE FROM meta WHERE key='probe'")
 
     def close(self) -> None:
