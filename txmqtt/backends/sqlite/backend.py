@@ -192,7 +192,7 @@ class SqliteBackend:
             held.will = claim.will
             held.will_due = 0.0
             self.journal.say(WILL, held.number, held)
-        self.journal.ticket().wait(opening)
+        self.journal.ticket().wait(Caller(opening.decided))
 
     def close(self, lease: Lease, expiry: int) -> None:
         """

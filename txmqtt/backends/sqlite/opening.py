@@ -15,12 +15,11 @@ from txmqtt.broker.piles import Holding
 from txmqtt.broker.shapes import Owner
 from txmqtt.codec import reasons
 from txmqtt.session.outgoing import Outbound
-from txmqtt.session.tickets import Ticket, Waiter
 
 _log = Logger()
 
 
-class Opening(Waiter):
+class Opening:
     """
     One of them. It ends with the owner being told; or with nothing, because another has asked for the session since.
     """
@@ -39,13 +38,13 @@ class Opening(Waiter):
     def _over(self) -> bool:
         return self._held.over or self._held.owner is not self._owner
 
-    def settled(self, ticket: Ticket) -> None:
+    def decided(self, reason: int) -> None:
         """
-        See C{Waiter}: the claim is on disk.
+        The claim is on disk, or could not be written.
         """
         if self._over:
             return
-        if ticket.failed:
+        if reason >= reasons.FAILURE:
             self._refuse("the session could not be stored")
         elif self._held.flown:
             reading: Deferred[list[Outbound]] = self._ledger.sent(self._held)
