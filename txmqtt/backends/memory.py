@@ -79,7 +79,7 @@ class MemoryBackend:
         See C{Backend.remember}: the session's books are all the memory there is.
         """
         if fact == RELEASED_OUT and item is not None:
-            self._owed.released(lease, item)
+            return self._owed.released(lease, item)
         return DONE
 
     def find(self, mount: str, filter: bytes, reader: Reader) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from txmqtt.broker.draft import Draft
 from txmqtt.broker.ledger import Ledger
 from txmqtt.broker.piles import Holding, Pile
 from txmqtt.broker.policy import Policy
@@ -26,6 +27,8 @@ from txmqtt.session.turn import Turn
 class Dealing:
     """
     The piles of groups, and whoever takes from a pile.
+
+    @ivar draft: what the ledger's next transaction is to say; None: it has to be asked for one.
     """
 
     def __init__(self, policy: Policy, stats: Stats, turn: Turn, ledger: Ledger | None) -> None:
@@ -33,6 +36,7 @@ class Dealing:
         self._stats = stats
         self._turn = turn
         self._ledger = ledger
+        self.draft: Draft | None = None
         self._hall: Hall | None = None
         self._piles: dict[Group, Pile] = {}
         self._delivering = False
@@ -288,8 +292,18 @@ class Dealing:
         An item that was counted as queued is no more.
         """
         self._count(item.message, -1)
-        if item.home and self._ledger is not None:
-            self._ledger.settled(item)
+        if item.home:
+            self._book().settle(item.ref)
+
+    def _book(self) -> Draft:
+        """
+        What the ledger's next transaction is to say: for items that have a home, so there is a ledger.
+        """
+        draft = self.draft
+        if draft is None:
+            assert self._ledger is not None
+            draft = self.draft = self._ledger.draft()
+        return draft
 
     def _lost(self, reason: int, count: int = 1) -> None:
         assert self._hall is not None

@@ -29,6 +29,7 @@ class Holdings(Dealing):
     def __init__(self, policy: Policy, stats: Stats, turn: Turn, ledger: Ledger | None = None) -> None:
         super().__init__(policy, stats, turn, ledger)
         self.last_ref = 0
+        self._recorded = False  # the message in hand has gone into the ledger
         self._holdings: dict[tuple[str, str], Holding] = {}
 
     # Sessions
@@ -150,8 +151,8 @@ class Holdings(Dealing):
             self._put_away(lease, pile)
 
     def _unsend(self, item: Outbound) -> None:
-        if item.packet_id and item.home and self._ledger is not None:
-            self._ledger.unsent(item)
+        if item.packet_id and item.home:
+            self._book().land(item)
         item.packet_id = 0
 
     def _put_away(self, held: Holding, pile: Pile) -> None:
@@ -197,8 +198,8 @@ class Holdings(Dealing):
         again.home = pile.home
         again.kept = item.kept
         self._unsend(item)
-        if item.home != pile.home and self._ledger is not None:
-            self._ledger.moved(again)
+        if item.home != pile.home:
+            self._book().move(again)
         pile.give_back(again)
 
     def discard(self, key: tuple[str, str]) -> None:

@@ -1,16 +1,16 @@
 """
-What the queues of this process ask of a store that keeps them: every change is said, and what is not in memory is
+What the queues of this process ask of a store that keeps them: a draft for every change, and what is not in memory
 brought in on request.
 
-The memory backend has no ledger. Nothing here is answered at once but numbers: what a ledger is told becomes durable
-with the ticket of the batch that it goes into.
+The memory backend has no ledger. Nothing here is answered at once but numbers and drafts: what a draft says becomes
+durable with its ticket.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from txmqtt.session.outgoing import Outbound
+from txmqtt.broker.draft import Draft
 
 if TYPE_CHECKING:
     from txmqtt.broker.piles import Holding, Pile
@@ -22,24 +22,9 @@ class Ledger(Protocol):
     Keeps what is owed. An item is known by its ref, and C{item.home} says whose it is.
     """
 
-    def owed(self, item: Outbound) -> None:
+    def draft(self) -> Draft:
         """
-        A new item.
-        """
-
-    def moved(self, item: Outbound) -> None:
-        """
-        An item has a new home.
-        """
-
-    def settled(self, item: Outbound) -> None:
-        """
-        An item is no more.
-        """
-
-    def unsent(self, item: Outbound) -> None:
-        """
-        An item that was about to be sent waits again.
+        What the next transaction is to say. It is drawn on until C{Dealing.draft} is set back to None.
         """
 
     def ended(self, held: Holding) -> None:

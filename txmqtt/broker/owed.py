@@ -31,13 +31,16 @@ class Owed(Holdings):
 
     # Messages in
 
-    def publish(self, message: Message, route: Route, kept: Ticket | None = None) -> Ticket:
+    def publish(self, message: Message, route: Route) -> Ticket:
         """
-        Owe the message to everybody on the route.
+        Owe the message to everybody on the route. A message of QoS 2 is not delivered before it is kept.
 
-        @param kept: a message of QoS 2 is not delivered before this is done.
-        @return: done; with 0x97 when it was for somebody and nobody had room.
+        @return: the ledger's; without one it is done. Done with 0x97 when it was for somebody and nobody had room.
         """
+        self._recorded = False
+        kept: Ticket | None = None
+        if message.qos == 2 and self._ledger is not None:
+            kept = self._book().ticket
         taken = 0
         full = 0
         single = 0  # those of them that are owed it by their own subscription
@@ -63,7 +66,9 @@ class Owed(Holdings):
                 taken += 1
             else:
                 full += 1
-        return FULL if full and not (taken or single) else DONE
+        if full and not (taken or single):
+            return FULL
+        return self._book().ticket if self._recorded else DONE
 
     def next_ref(self) -> int:
         """
@@ -104,9 +109,10 @@ class Owed(Holdings):
         """
         message = item.message
         self._count(message, 1)
-        if pile.home and self._ledger is not None:
+        if pile.home:
             item.home = pile.home
-            self._ledger.owed(item)
+            self._book().owed(item)
+            self._recorded = True
             if not near or pile.far(self._policy):
                 pile.add_behind(1, message.size, message.expires_at)
                 return
@@ -143,13 +149,44 @@ class Owed(Holdings):
             lease.shares.pop(item.ref, None)
         self._cross_out(item)
 
-    def released(self, lease: Lease, item: Outbound) -> None:
+    def sending(self, lease: Lease, item: Outbound) -> Ticket:
         """
-        Its PUBREC came: what is released is recalled in the order of the PUBRECs.
+        An item is about to be sent: it is recalled in the order of first sending.
+
+        @return: at QoS 2, when that is on record.
         """
         assert isinstance(lease, Holding)
-        if lease.given.pop(item.ref, None) is not None:
-            lease.given[item.ref] = item
+        if not item.home or item.ref not in lease.given:
+            return DONE
+        if item.home != lease.number:  # a group's: at QoS 1 it stays that until it is settled
+            if item.qos != 2:
+                return DONE
+            if not lease.durable:  # it ends with this connection, and so does the message
+                draft = self._book()
+                draft.settle(item.ref)
+                item.home = 0
+                return draft.ticket
+            item.home = lease.number
+            self._book().move(item)
+        return self._fly(item)
+
+    def released(self, lease: Lease, item: Outbound) -> Ticket:
+        """
+        Its PUBREC came: what is released is recalled in the order of the PUBRECs.
+
+        @return: when that is on record.
+        """
+        assert isinstance(lease, Holding)
+        if lease.given.pop(item.ref, None) is None:
+            return DONE
+        lease.given[item.ref] = item
+        return self._fly(item) if item.home == lease.number and item.home else DONE
+
+    def _fly(self, item: Outbound) -> Ticket:
+        item.mark = self.next_ref()
+        draft = self._book()
+        draft.fly(item)
+        return draft.ticket if item.qos == 2 else DONE
 
     def pile(self, group: Group) -> Pile | None:
         """
@@ -247,7 +284,7 @@ class Owed(Holdings):
             pile.home = group.number
             for item in pile.waiting:
                 item.home = group.number
-                ledger.owed(item)
+                self._book().owed(item)
 
     def parted(self, lease: Lease, grants: list[Grant]) -> None:
         """

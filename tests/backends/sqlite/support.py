@@ -129,6 +129,8 @@ class Books:
         self.losses: list[list[Batch]] = []
         self.on_lost: Callable[[Sequence[Batch]], None] = lambda batches: None
 
+    def handed_over(self) -> None: ...
+
     def settling(self) -> None: ...
 
     def settled(self) -> None:

@@ -82,6 +82,7 @@ class Machine:
             seconds=lambda: turn.now,
             workers=self.worker,
             connect=self.disk.connect,
+            linger=0.0,
         )
         return self.backend
 

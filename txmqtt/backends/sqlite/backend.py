@@ -41,7 +41,6 @@ from txmqtt.broker.policy import Policy
 from txmqtt.broker.routes import Route
 from txmqtt.broker.shapes import (
     RELEASED_IN,
-    RELEASED_OUT,
     SENT,
     UNAVAILABLE,
     UNRETAINED,
@@ -86,18 +85,20 @@ class SqliteBackend:
         seconds: Callable[[], float] = monotonic,
         workers: Callable[[str], Worker] = ThreadWorker,
         connect: files.Connect = files.connect,
+        linger: float = 0.005,
     ) -> None:
         """
         @param path: the database file; it is made when it is not there.
         @param durability: C{full}, C{normal} or C{off}.
         @param seconds: a clock that never jumps.
         @param workers: makes what the writing and the reading run on.
+        @param linger: how long a batch is kept back while it grows, seconds.
         """
         self._policy = policy
         self._stats = stats
         self._turn = turn
         self._seconds = seconds
-        limits = Limits(policy.store_delay, policy.store_operations, policy.store_bytes)
+        limits = Limits(policy.store_delay, policy.store_operations, policy.store_bytes, linger=linger)
         self.journal = Journal(path, SCHEMA, reactor, self, durability, limits, seconds, workers, connect)
         self._ledger = SqliteLedger(policy, turn, self.journal, self.begin_turn)
         self._owed = self._ledger.owed_by = Owed(policy, stats, turn, self._ledger)
@@ -270,14 +271,17 @@ class SqliteBackend:
         """
         journal = self.journal
         qos = message.qos
-        if qos and not journal.accepting:
-            return UNAVAILABLE
+        if qos:
+            if not journal.accepting:
+                return UNAVAILABLE
+            if qos == 1 and not message.retain:
+                return self._owed.publish(message, route)
         if message.retain and not self._retained.put(message, route) and qos:
             return UNRETAINED
         if not qos:
             return DONE
-        verdict = self._owed.publish(message, route, journal.ticket() if qos == 2 else None)
-        if verdict.reason:
+        verdict = self._owed.publish(message, route)
+        if verdict.reason and verdict.done:
             return verdict
         if lease is not None and packet_id:
             assert isinstance(lease, Holding)
@@ -288,26 +292,12 @@ class SqliteBackend:
         """
         See C{Backend.remember}.
         """
-        assert isinstance(lease, Holding)
         if fact == RELEASED_IN:
+            assert isinstance(lease, Holding)
             self.journal.drop(INBOUND, (lease.number, packet_id))
             return self.journal.ticket()
         assert item is not None
-        if fact == RELEASED_OUT:
-            self._owed.released(lease, item)
-        if not item.home or item.ref not in lease.given:
-            return DONE
-        if item.home != lease.number:  # a group's: at QoS 1 it stays that until it is settled
-            if fact != SENT or item.qos != 2:
-                return DONE
-            if not lease.durable:  # it ends with this connection, and so does the message
-                self._ledger.settled(item)
-                item.home = 0
-                return self.journal.ticket()
-            item.home = lease.number
-            self._ledger.moved(item)
-        self._ledger.flying(item)
-        return self.journal.ticket() if item.qos == 2 else DONE
+        return self._owed.sending(lease, item) if fact == SENT else self._owed.released(lease, item)
 
     def find(self, mount: str, filter: bytes, reader: Reader) -> None:
         """
@@ -347,6 +337,12 @@ class SqliteBackend:
         A thread has answered.
         """
         self._turn.now = self._seconds()
+
+    def handed_over(self) -> None:
+        """
+        See C{shapes.Owner}.
+        """
+        self._owed.draft = None
 
     def settling(self) -> None:
         """

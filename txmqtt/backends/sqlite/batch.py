@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from txmqtt.backends.sqlite.tables import Row, Table, Value
+from txmqtt.backends.sqlite.tables import Row, Schema, Table, Value
 from txmqtt.session.tickets import Ticket
 
 
@@ -16,7 +16,7 @@ class Words:
     """
     The last words about rows of one table.
 
-    @ivar last: key to row, or to whatever C{table.compose} makes a row of; None where the row goes.
+    @ivar last: key to row, or to whatever C{table.compose} makes one of; None where the row goes.
     @ivar fresh: keys that are nowhere but here.
     @ivar rows: the rows that C{table.compose} made of them.
     """
@@ -56,15 +56,12 @@ class Part:
             words = self.words[table] = Words()
         return words
 
-    def add(self, table: Table, rows: Mapping[Any, Row]) -> None:
+    def add(self, table: Table, rows: Mapping[Any, Row | None]) -> None:
         """
-        For C{table.compose}: these rows belong to what is said about another table.
+        For C{Schema.compose}: these rows are to be written, or deleted.
         """
         if rows:
-            words = self.of(table)
-            words.last.update(rows)
-            if words.rows is not None:
-                words.rows.update(rows)
+            self.of(table).last.update(rows)
 
 
 class Batch:
@@ -74,22 +71,38 @@ class Batch:
     @ivar ticket: what everybody waits for whose work is in it.
     @ivar number: counts the transactions of a file; 0 until it is written.
     @ivar since: when its first operation came.
-    @ivar operations: how many operations it was given, merged or not.
-    @ivar size: how many bytes its owner said they hold.
+    @ivar draft: what its owner says in a way of its own, of which C{Schema.compose} makes rows; None if it does not.
+    @ivar said: how many operations it was given otherwise; C{held}: how many bytes its owner said they hold.
     @ivar culprits: rows that can't be written whatever the disk does, found when it failed.
     @ivar cleared: by table, whose rows go at the end of the transaction.
     """
 
-    def __init__(self, since: float = 0.0) -> None:
+    def __init__(self, since: float = 0.0, schema: Schema | None = None) -> None:
         self.ticket = Ticket()
         self.number = 0
         self.since = since
-        self.operations = 0
-        self.size = 0
+        self.said = 0
+        self.held = 0
+        self.draft: Any = schema.draft(self.ticket) if schema is not None and schema.draft is not None else None
         self.culprits: list[tuple[Table, Any]] = []
         self.parts = [Part()]
+        self.composed = False
         self.cleared: dict[Table, dict[Value, None]] = {}
         self._words = self.parts[0].words  # of the last part, where words are still taken
+
+    @property
+    def operations(self) -> int:
+        """
+        How many operations it was given, merged or not.
+        """
+        return self.said + (self.draft.operations if self.draft is not None else 0)
+
+    @property
+    def size(self) -> int:
+        """
+        How many bytes its owner said they hold.
+        """
+        return self.held + (self.draft.size if self.draft is not None else 0)
 
     def say(self, table: Table, key: Any, value: Any, fresh: bool = False) -> None:
         """
@@ -113,11 +126,9 @@ class Batch:
             raise ValueError(f"a row of {table.name} has {table.width} values, not {len(row)}: {row!r}")
         self.say(table, table.key(row), row, fresh)
 
-    def drop(self, table: Table, key: Any) -> bool:
+    def drop(self, table: Table, key: Any) -> None:
         """
         There is no row of this key.
-
-        @return: it had never been written.
         """
         words = self._words.get(table)
         if words is None:
@@ -125,25 +136,8 @@ class Batch:
         if key in words.fresh:
             words.fresh.remove(key)
             del words.last[key]
-            return True
-        words.last[key] = None
-        return False
-
-    def new(self, table: Table, key: Any) -> bool:
-        """
-        Whether this key's row is here and nowhere else.
-        """
-        words = self._words.get(table)
-        return words is not None and key in words.fresh
-
-    def unsay(self, table: Table, key: Any) -> None:
-        """
-        Say nothing about this key after all.
-        """
-        words = self._words.get(table)
-        if words is not None:
-            words.last.pop(key, None)
-            words.fresh.discard(key)
+        else:
+            words.last[key] = None
 
     def clear(self, table: Table, owner: Value) -> None:
         """
@@ -168,20 +162,25 @@ class Batch:
         self._words = part.words
         return part.of(table)
 
-    def compose(self) -> None:
+    def compose(self, schema: Schema) -> None:
         """
         Make rows of what is none yet. For the writer: nobody else has the batch by then.
         """
         for part in self.parts:
-            for table, words in list(part.words.items()):
+            for table, words in part.words.items():
                 if table.compose is not None and words.rows is None:
-                    table.compose(words, part)
+                    words.rows = {key: table.compose(key, value) for key, value in words.last.items()}
+        if schema.compose is not None and not self.composed:
+            self.composed = True
+            schema.compose(self.draft, self.parts[-1])
 
     @property
     def empty(self) -> bool:
         """
         Nothing needs to be written (any more).
         """
+        if self.draft is not None and not self.draft.empty:
+            return False
         return not self.cleared and not any(
             part.statements or any(words.last for words in part.words.values()) for part in self.parts
         )

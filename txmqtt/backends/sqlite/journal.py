@@ -28,6 +28,7 @@ from twisted.internet.defer import Deferred, succeed
 from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.batch import Batch
 from txmqtt.backends.sqlite.errors import StoreError, explain
+from txmqtt.backends.sqlite.lingering import Lingering
 from txmqtt.backends.sqlite.reader import Reader
 from txmqtt.backends.sqlite.saying import Saying
 from txmqtt.backends.sqlite.shapes import Figures, Limits, Owner
@@ -91,6 +92,8 @@ class Journal(Saying):
         self._writer = Writer(path, schema, durability, seconds, self._limits.wal, connect)
         self._reader = Reader(path, self._reads, reactor, workers, connect)
         self._slot = Slot()
+        self._schema = schema
+        self._lingering = Lingering(reactor, seconds, self._limits.linger, self._let_go)
         self._waiting: deque[Batch] = deque()  # offered to the writer, and undecided
         self._doubt: Batch | None = None
         self._alarmed = False  # the owner was told of trouble, and not yet that it is over
@@ -138,11 +141,37 @@ class Journal(Saying):
         batch = self._batch
         if batch is None or not self.healthy or not self._opened:
             return
-        self._batch = None
+        if batch.empty and not self._waiting:  # all of it came and went: nobody needs the disk
+            self._put_down()
+            self._settle([batch], reasons.SUCCESS)
+        elif not self._lingering.keeps(batch):
+            self._offer(batch)
+
+    def _offer(self, batch: Batch) -> None:
+        self._put_down()
         self._waiting.append(batch)
         self._judge()
         if self._slot.offer(batch):
             self._worker.do(self._write)
+
+    def _put_down(self) -> None:
+        """
+        There is no batch in our hands any more.
+        """
+        self._batch = None
+        self._lingering.stop()
+        self._owner.handed_over()
+
+    def _let_go(self) -> None:
+        """
+        The batch in hand no longer grows.
+        """
+        batch = self._batch
+        if batch is not None and self.healthy and self._opened:
+            if batch.empty:
+                self.flush()
+            else:
+                self._offer(batch)
 
     def _begin(self) -> Batch:
         """
@@ -154,7 +183,7 @@ class Journal(Saying):
         if batch is not None:
             self._waiting.pop()
         else:
-            batch = Batch(self._seconds())
+            batch = Batch(self._seconds(), self._schema)
         self._batch = batch
         self._judge()  # it may have been long since anything was said
         return batch
@@ -273,9 +302,9 @@ class Journal(Saying):
         """
         batches = list(self._waiting)
         self._waiting.clear()
-        batch, self._batch = self._batch, None
-        if batch is not None:
-            batches.append(batch)
+        if self._batch is not None:
+            batches.append(self._batch)
+            self._put_down()
         self._doubt = None
         self._owner.lost(batches)
         self._settle(batches, reason)
@@ -347,8 +376,10 @@ class Journal(Saying):
         if not self._opened:
             self._over = True
             return succeed(None)
-        self.flush()
+        if self._batch is not None and self.healthy:
+            self._offer(self._batch)
         self._hush()
+        self._lingering.stop()
         self._opened = False
         self._closing = Deferred()
         self._reader.finish().addCallback(lambda _: self._worker.do(self._shut))
@@ -359,6 +390,7 @@ class Journal(Saying):
         Let go of the file as it is, as a killed process would: for tests of what a restart finds.
         """
         self._hush()
+        self._lingering.stop()
         self._opened = False
         self._over = True
         self._writer.abandon()
@@ -372,7 +404,8 @@ class Journal(Saying):
         if self._waiting or self._batch is not None:
             self._fail(reasons.QUOTA_EXCEEDED)
         self._over = True
-        last, self._batch = self._batch, None
+        last = self._batch
+        self._put_down()
         if last is not None:  # said while the others were told that they are lost
             last.ticket.settle(reasons.QUOTA_EXCEEDED)
         self._worker.stop()

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txmqtt.backends.sqlite.batch import Batch, last_words
+from txmqtt.backends.sqlite.batch import Batch
 from txmqtt.backends.sqlite.errors import StoreError
 from txmqtt.backends.sqlite.journal import Journal
 from txmqtt.backends.sqlite.schema import (
@@ -33,6 +33,7 @@ from txmqtt.backends.sqlite.schema import (
     item_from,
 )
 from txmqtt.backends.sqlite.tables import Row, Value
+from txmqtt.broker.draft import Draft
 from txmqtt.broker.owed import Owed
 from txmqtt.broker.piles import Holding, Pile
 from txmqtt.broker.policy import Policy
@@ -138,45 +139,12 @@ class SqliteLedger:
 
     # What is owed
 
-    def owed(self, item: Outbound) -> None:
+    def draft(self) -> Draft:
         """
-        See C{Ledger.owed}.
+        See C{Ledger.draft}.
         """
-        batch = self._journal.hand()
-        batch.operations += 1
-        batch.size += item.message.size
-        batch.say(QUEUE, item.ref, item, True)
-
-    def moved(self, item: Outbound) -> None:
-        """
-        See C{Ledger.moved}.
-        """
-        self._journal.say(QUEUE, item.ref, item)
-
-    def settled(self, item: Outbound) -> None:
-        """
-        See C{Ledger.settled}.
-        """
-        batch = self._journal.hand()
-        batch.operations += 1
-        if not batch.drop(QUEUE, item.ref) and item.packet_id:
-            batch.unsay(FLIGHT, item.ref)  # the trigger on the queue takes what is on disk
-
-    def unsent(self, item: Outbound) -> None:
-        """
-        See C{Ledger.unsent}.
-        """
-        self._journal.drop(FLIGHT, item.ref)
-
-    def flying(self, item: Outbound) -> None:
-        """
-        An item is about to be sent, or was released.
-        """
-        item.mark = self.owed_by.next_ref()
-        batch = self._journal.hand()
-        batch.operations += 1
-        if not batch.new(QUEUE, item.ref):  # otherwise its row is yet to be made, and tells it
-            batch.say(FLIGHT, item.ref, item)
+        draft: Draft = self._journal.hand().draft
+        return draft
 
     # What is behind
 
@@ -281,7 +249,7 @@ class SqliteLedger:
             # What is in memory, or on its way there, is looked at when it is delivered.
             if pile is not None and pile.behind and ref > pile.last and not pile.fetching:
                 pile.add_behind(-1, -size)
-                self._journal.drop(QUEUE, ref)
+                self.draft().settle(ref)
                 self.owed_by.expired_behind(size)
         for pile in asked:
             pile.looked_through(self._turn.wall + _NEXT_LOOK)
@@ -298,29 +266,29 @@ class SqliteLedger:
         Nobody is owed what was new in these.
         """
         for batch in batches:
-            for words in batch.words(QUEUE):
-                for ref in words.fresh:
-                    item = words.last[ref]
-                    who = self._holders.get(item.home)
-                    if who is not None:
-                        self.owed_by.withdraw(item, who)
+            for item in batch.draft.fresh.values():
+                who = self._holders.get(item.home)
+                if who is not None:
+                    self.owed_by.withdraw(item, who)
 
     def say_again(self, batches: Sequence[Batch]) -> None:
         """
         What those said that nobody waits for still holds, unless more has been said since.
         """
-        done = {ref for batch in batches for words in batch.words(QUEUE) for ref in words.fresh}
         journal = self._journal
-        for table in (QUEUE, FLIGHT):
-            done.update(journal.hand().rows(table))
-            for ref, item in last_words(batches, table).items():
-                if ref in done:
-                    continue
-                if not isinstance(item, Outbound):
-                    journal.drop(table, ref)
-                    done.add(ref)
-                elif item.home and (table is QUEUE or item.packet_id):
-                    journal.say(table, ref, item)
+        now = self.draft()
+        drafts: list[Draft] = [batch.draft for batch in batches]
+        over = {ref for draft in drafts for ref in (*draft.fresh, *draft.gone)} | {*now.gone}
+        over.update(key for batch in batches for table, key in batch.culprits if table in (QUEUE, FLIGHT))
+        for draft in drafts:
+            for ref in draft.gone:
+                now.settle(ref)
+            for ref, item in draft.moved.items():
+                if ref not in over and ref not in now.moved and item.home:
+                    now.move(item)
+            for ref, flown in draft.flights.items():
+                if ref not in over and ref not in now.flights:
+                    now.flights[ref] = flown if flown is not None and flown.packet_id and flown.home else None
         journal.retry(batches, SESSION, WILL, SHARE)
         for table in (SUBSCRIPTION, INBOUND, QUEUE):
             for batch in batches:

@@ -35,8 +35,8 @@ class SqliteRetained:
         after = self._shelves.get(mount, message.topic)
         if after is not before and not route.reserved:  # what the broker says of itself is not worth the disk
             batch = self._journal.hand()
-            batch.operations += 1
-            batch.size += message.size
+            batch.said += 1
+            batch.held += message.size
             batch.say(RETAINED, (mount, message.topic), after)
             if message.qos:
                 self._before.setdefault(batch, []).append((mount, message, before))

@@ -34,8 +34,8 @@ class Saying:
             taken leaves nothing to write.
         """
         batch = self._batch or self._begin()
-        batch.operations += 1
-        batch.size += size
+        batch.said += 1
+        batch.held += size
         batch.put(table, row, fresh)
 
     def say(self, table: Table, key: Key, value: Any) -> None:
@@ -43,7 +43,7 @@ class Saying:
         The same for a table that composes: C{value} is what the row will be made of.
         """
         batch = self._batch or self._begin()
-        batch.operations += 1
+        batch.said += 1
         batch.say(table, key, value)
 
     def drop(self, table: Table, key: Key) -> None:
@@ -51,7 +51,7 @@ class Saying:
         There is no row of this key from now on.
         """
         batch = self._batch or self._begin()
-        batch.operations += 1
+        batch.said += 1
         batch.drop(table, key)
 
     def clear(self, table: Table, owner: Value) -> None:
@@ -59,7 +59,7 @@ class Saying:
         All rows of this owner go at the end of the transaction.
         """
         batch = self._batch or self._begin()
-        batch.operations += 1
+        batch.said += 1
         batch.clear(table, owner)
 
     def run(self, sql: str, parameters: Sequence[Value] = ()) -> None:
@@ -67,7 +67,7 @@ class Saying:
         Run a statement of your own between the rows that came before it and those that come after.
         """
         batch = self._batch or self._begin()
-        batch.operations += 1
+        batch.said += 1
         batch.run(sql, parameters)
 
     def retry(self, batches: Sequence[Batch], *tables: Table) -> None:

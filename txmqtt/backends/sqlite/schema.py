@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from txmqtt.backends.sqlite.batch import Part, Words
+from txmqtt.backends.sqlite.batch import Part
 from txmqtt.backends.sqlite.tables import Row, Schema, Table, Value
+from txmqtt.broker.draft import Draft
 from txmqtt.broker.filters import Grant
 from txmqtt.broker.piles import Holding
 from txmqtt.broker.shapes import Kept
@@ -31,50 +32,39 @@ _MESSAGE_TYPES: Final = (
 )
 
 
-def _compose_sessions(words: Words, part: Part) -> None:
-    words.rows = {
-        number: session_row(held) if isinstance(held, Holding) else None for number, held in words.last.items()
-    }
+def _session(number: int, held: Holding | None) -> Row | None:
+    return session_row(held) if held is not None else None
 
 
-def _compose_wills(words: Words, part: Part) -> None:
-    words.rows = {
-        number: will_row(number, held.will, held.will_due)
-        if isinstance(held, Holding) and held.will is not None
-        else None
-        for number, held in words.last.items()
-    }
+def _will(number: int, held: Holding | None) -> Row | None:
+    return will_row(number, held.will, held.will_due) if held is not None and held.will is not None else None
 
 
-def _compose_queue(words: Words, part: Part) -> None:
-    rows: dict[Any, Row | None] = {}
-    flights: dict[Any, Row] = {}
-    messages: dict[Any, Row] = {}
-    for ref, item in words.last.items():
-        if not isinstance(item, Outbound):
-            rows[ref] = None
-            continue
+def _retained(key: tuple[str, bytes], message: Message | None) -> Row | None:
+    return retained_row(key[0], message) if message is not None else None
+
+
+def _compose(draft: Draft, part: Part) -> None:
+    """
+    The rows of queues.
+    """
+    rows: dict[int, Row | None] = dict.fromkeys(draft.gone)
+    flights: dict[int, Row | None] = {}
+    messages: dict[int, Row] = {}
+    for ref, item in draft.fresh.items():
         rows[ref] = queue_row(item)
-        if ref in words.fresh:
-            number = item.message.number
-            if number and number not in messages:
-                messages[number] = (number, *message_values(item.message))
-            if item.packet_id:
-                flights[ref] = flight_row(item)
-    words.rows = rows
+        number = item.message.number
+        if number and number not in messages:
+            messages[number] = (number, *message_values(item.message))
+        if item.packet_id:
+            flights[ref] = flight_row(item)
+    for ref, item in draft.moved.items():
+        rows[ref] = queue_row(item)
+    for ref, flown in draft.flights.items():
+        flights[ref] = flight_row(flown) if flown is not None else None
+    part.add(QUEUE, rows)
     part.add(MESSAGE, messages)
     part.add(FLIGHT, flights)
-
-
-def _compose_flights(words: Words, part: Part) -> None:
-    words.rows = {ref: flight_row(item) if isinstance(item, Outbound) else item for ref, item in words.last.items()}
-
-
-def _compose_retained(words: Words, part: Part) -> None:
-    words.rows = {
-        key: retained_row(key[0], message) if isinstance(message, Message) else None
-        for key, message in words.last.items()
-    }
 
 
 SESSION: Final = Table(
@@ -83,7 +73,7 @@ SESSION: Final = Table(
     1,
     "CREATE TABLE session (number INTEGER PRIMARY KEY, mount TEXT NOT NULL, client_id TEXT NOT NULL, user TEXT, "
     "durable INTEGER NOT NULL, expiry INTEGER NOT NULL, parked_at REAL, UNIQUE (mount, client_id))",
-    compose=_compose_sessions,
+    compose=_session,
 )
 WILL: Final = Table(
     "will",
@@ -91,7 +81,7 @@ WILL: Final = Table(
     1,
     "CREATE TABLE will (session INTEGER PRIMARY KEY, due REAL, topic BLOB, payload BLOB, qos INTEGER, retain INTEGER, "
     "properties BLOB)",
-    compose=_compose_wills,
+    compose=_will,
 )
 SUBSCRIPTION: Final = Table(
     "subscription",
@@ -123,7 +113,6 @@ QUEUE: Final = Table(
         "AND NOT EXISTS (SELECT 1 FROM queue WHERE message = old.message); END",
     ),
     owner="holder",
-    compose=_compose_queue,
 )
 MESSAGE: Final = Table(
     "message",
@@ -137,7 +126,6 @@ FLIGHT: Final = Table(
     1,
     "CREATE TABLE flight (ref INTEGER PRIMARY KEY, packet_id INTEGER NOT NULL, released INTEGER NOT NULL, "
     "mark INTEGER NOT NULL)",
-    compose=_compose_flights,
 )
 INBOUND: Final = Table(
     "inbound",
@@ -151,13 +139,17 @@ RETAINED: Final = Table(
     f"mount {_MESSAGE_COLUMNS}",
     2,
     f"CREATE TABLE retained (mount TEXT, {_MESSAGE_TYPES}, PRIMARY KEY (mount, topic))",
-    compose=_compose_retained,
+    compose=_retained,
 )
 NOTE: Final = Table("note", "name value", 1, "CREATE TABLE note (name TEXT PRIMARY KEY, value) WITHOUT ROWID")
 
 #: Flights come before the queue, whose trigger names them.
 SCHEMA: Final = Schema(
-    "txmqtt broker", 1, (FLIGHT, MESSAGE, SESSION, WILL, SUBSCRIPTION, SHARE, QUEUE, INBOUND, RETAINED, NOTE)
+    "txmqtt broker",
+    1,
+    (FLIGHT, MESSAGE, SESSION, WILL, SUBSCRIPTION, SHARE, QUEUE, INBOUND, RETAINED, NOTE),
+    draft=Draft,
+    compose=_compose,
 )
 
 #: What a queue's row has of its message, wherever that stands.

@@ -15,6 +15,11 @@ class Owner(Protocol):
     Whose books these are. All calls come in the reactor's thread.
     """
 
+    def handed_over(self) -> None:
+        """
+        What was in hand is no more, and must not be added to.
+        """
+
     def settling(self) -> None:
         """
         Tickets are about to be settled, in a turn of its own.
@@ -43,14 +48,23 @@ class Owner(Protocol):
 
 class Limits:
     """
-    How far the disk may lag behind before new work is refused, and how long the write-ahead log grows.
+    How far the disk may lag behind before new work is refused, how long the write-ahead log grows, and how long a batch
+    is kept back while it grows, seconds.
     """
 
-    def __init__(self, age: float = 2.0, operations: int = 100_000, size: int = 64 << 20, wal: int = 16 << 20) -> None:
+    def __init__(
+        self,
+        age: float = 2.0,
+        operations: int = 100_000,
+        size: int = 64 << 20,
+        wal: int = 16 << 20,
+        linger: float = 0.0,
+    ) -> None:
         self.age = age
         self.operations = operations
         self.size = size
         self.wal = wal
+        self.linger = linger
 
 
 class Figures:

@@ -8,10 +8,12 @@ a busy reactor that is the difference between 95,000 and 35,000 durable messages
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from txmqtt.session.tickets import Ticket
 
 if TYPE_CHECKING:
-    from txmqtt.backends.sqlite.batch import Part, Words
+    from txmqtt.backends.sqlite.batch import Part
 
 Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
@@ -31,7 +33,8 @@ class Table:
     @ivar keys: how many of them are the key.
     @ivar ddl: the C{CREATE} statements, in the order in which they run.
     @ivar owner: the column that says whose a row is, by which it can be cleared; or nothing.
-    @ivar compose: makes C{Words.rows} of what owners said in place of rows; None where they say rows.
+    @ivar compose: makes a row of a key and what owners say in its place, in the writer's thread, None: there is none;
+        None where they say rows.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class Table:
         keys: int,
         ddl: str | Sequence[str],
         owner: str = "",
-        compose: Callable[[Words, Part], None] | None = None,
+        compose: Callable[[Any, Any], Row | None] | None = None,
     ) -> None:
         """
         @param columns: names with spaces between.
@@ -114,6 +117,8 @@ class Schema:
     @ivar version: the version of these tables.
     @ivar tables: all of them, but for C{meta}, which every store has.
     @ivar migrations: from each older version, the statements that lead to the next.
+    @ivar draft: makes what an owner says in a way of its own in one batch, from the batch's ticket; and C{compose}
+        makes rows of that, in the writer's thread. None where all is said in rows.
     """
 
     def __init__(
@@ -122,11 +127,15 @@ class Schema:
         version: int,
         tables: Sequence[Table],
         migrations: Mapping[int, Sequence[str]] | None = None,
+        draft: Callable[[Ticket], Any] | None = None,
+        compose: Callable[[Any, Part], None] | None = None,
     ) -> None:
         self.application = application
         self.version = version
         self.tables = tuple(tables)
         self.migrations = dict(migrations or {})
+        self.draft = draft
+        self.compose = compose
 
     def creation(self) -> Iterator[str]:
         """

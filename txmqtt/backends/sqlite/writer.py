@@ -217,7 +217,7 @@ class Writer:
         self._connection.execute(sql, parameters)
 
     def _apply(self, batch: Batch) -> None:
-        batch.compose()
+        batch.compose(self._schema)
         for part in batch.parts:
             for table, words in part.words.items():
                 self._drop(_gone(table, words.composed), table.keys, table.drop)
