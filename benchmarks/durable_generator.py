@@ -16,6 +16,9 @@ from time import sleep
 
 from brokers import LOAD, Broker, pinned
 
+#: Seconds until the clients of a load are connected, roughly.
+_CONNECTED = 0.15
+
 #: What should never be above zero, and what it is called in a table.
 _TROUBLES = {
     "lost": "lost",
@@ -160,12 +163,13 @@ class Generator:
         source = Path(__file__).with_suffix("").with_name("durable_load.c")
         subprocess.run([compiler, "-O2", "-o", str(self._program), str(source)], check=True)
 
-    def start(self, broker: Broker, *options: str, seconds: float | None = None) -> Load:
+    def start(self, broker: Broker, *options: str, seconds: float | None = None, warm: float | None = None) -> Load:
         """
         Start a load. It says "running" when all its clients are connected.
         """
         seconds = self.seconds if seconds is None else seconds
-        told = {"-p": broker.port, "-k": broker.pid, "-v": self.version, "-t": seconds, "-u": self._warm}
+        warm = self._warm if warm is None else warm
+        told = {"-p": broker.port, "-k": broker.pid, "-v": self.version, "-t": seconds, "-u": warm}
         words = [str(word) for option in told.items() for word in option]
         return Load(pinned(LOAD, [str(self._program), *words, *options]), seconds + 300)
 
@@ -181,17 +185,19 @@ class Generator:
             load.abandon()
 
     @contextmanager
-    def background(self, broker: Broker, *options: str) -> Iterator[list[Figures]]:
+    def background(self, broker: Broker, *options: str, beside_load: bool = True) -> Iterator[list[Figures]]:
         """
-        A load beside something else.
+        A load beside something else. It is warm when that begins, and measured while that is measured.
 
+        @param beside_load: that is a load, which takes its time to be connected and warm.
         @return: a list that holds its figures when it is over.
         """
         over: list[Figures] = []
-        load = self.start(broker, *options, seconds=3600)
+        more = self._warm + _CONNECTED if beside_load else 0.0
+        load = self.start(broker, *options, seconds=3600, warm=self._warm + more)
         try:
             load.says("running")
-            sleep(2 * self._warm)
+            sleep(self._warm)
             yield over
             over.append(load.end())
         finally:

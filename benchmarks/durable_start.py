@@ -7,11 +7,11 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from statistics import median
 
 from brokers import UNLIMITED, Broker, fresh_folder, ours, running
-from durable_generator import Figures, troubles
+from durable_generator import troubles
 from durable_parts import SQLITE, Bench
 from durable_tables import Row, Table
 
@@ -25,6 +25,9 @@ _PAGE = 1_000
 
 #: Sessions that one filling load makes.
 _AT_ONCE = 500
+
+#: Seconds without a byte after which nothing comes any more.
+_PATIENCE = 10.0
 
 _PING = ("-q", "0", "-g", "1", "-w", "1", "-f", "ping")
 
@@ -82,38 +85,39 @@ def _returns(bench: Bench, broker: Broker, table: Table, sessions: int) -> None:
     """
     alone = bench.generator.run(broker, *_PING)
     taken: list[float] = []
-    with bench.generator.background(broker, *_PING) as over:
+    with bench.generator.background(broker, *_PING, beside_load=False) as over:
         end = time.monotonic() + bench.generator.seconds
-        while len(taken) < sessions and time.monotonic() < end:
-            taken.append(_collect(broker.port, len(taken)))
+        missing = 0
+        while len(taken) < sessions and time.monotonic() < end and not missing:
+            seconds, missing = _collect(broker.port, len(taken))
+            taken.append(seconds)
     beside = over[0]
-    table.rows.append(Row(f"one returns for {_PAGE:,} messages: ms", {"filled": median(taken) * 1e3}, digits=1))
+    wrong_here = {"lost": missing} if missing else {}
+    row = Row(f"one returns for {_PAGE:,} messages: ms", {"filled": median(taken) * 1e3}, digits=1, troubles=wrong_here)
+    table.rows.append(row)
     table.notes.append(f"{len(taken)} clients returned while a QoS 0 pair sent single messages: 'empty' is it alone")
 
-    def row(what: str, name: str) -> None:
+    for what, name in (("p50", "delivery_50"), ("p99", "delivery_99"), ("longest", "delivery_max")):
         one, two = getattr(alone, name) * 1e3, getattr(beside, name) * 1e3
-        wrong: list[Figures] = [alone, beside] if name == "delivery_50" else []
+        wrong = troubles([alone, beside]) if what == "p50" else {}  # once for the three
         ratio = two / one if one else None
-        table.rows.append(Row(what, {"empty": one, "filled": two}, ratio, digits=3, troubles=troubles(wrong)))
-
-    row("QoS 0 meanwhile: ms, p50", "delivery_50")
-    row("QoS 0 meanwhile: ms, p99", "delivery_99")
-    row("QoS 0 meanwhile: ms, longest", "delivery_max")
+        table.rows.append(
+            Row(f"QoS 0 meanwhile: ms, {what}", {"empty": one, "filled": two}, ratio, digits=3, troubles=wrong)
+        )
 
 
-def _collect(port: int, number: int) -> float:
+def _collect(port: int, number: int) -> tuple[float, int]:
     """
-    Seconds until a client that returns has all that waits for it.
+    A client returns and takes what waits for it.
+
+    @return: seconds until it had all, and how many messages never came.
     """
     client_id = f"fill{number // _AT_ONCE * _AT_ONCE}-s{number % _AT_ONCE}"
     decoder, left = Decoder(MQTT311), _PAGE
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), 30) as client:
+    with socket.create_connection(("127.0.0.1", port), _PATIENCE) as client, suppress(TimeoutError):
         client.sendall(encode.packet(Connect(client_id, clean_start=False), MQTT311))
-        while left:
-            data = client.recv(1 << 16)
-            if not data:
-                raise SystemExit(f"{client_id} was disconnected with {left} messages to come")
+        while left and (data := client.recv(1 << 16)):
             decoder.feed(data)
             answers = []
             while (packet := decoder.take()) is not None:
@@ -122,6 +126,5 @@ def _collect(port: int, number: int) -> float:
                     answers.append(encode.ack(PUBACK, packet.packet_id, 0, None, MQTT311))
                     left -= 1
             client.sendall(b"".join(answers))
-        taken = time.monotonic() - began
-        client.sendall(b"\xe0\x00")
-    return taken
+        client.sendall(encode.disconnect(0, None, MQTT311))
+    return time.monotonic() - began, left
