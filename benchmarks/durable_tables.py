@@ -81,7 +81,7 @@ class Table:
         heads = "".join(f"{column:>14}" for column in self.columns)
         lines = [f"{self.name}: {self.question}", *(f"  {note}" for note in self.notes)]
         if self.rows:
-            lines.append(f"  {'':{wide}}{heads}{'ratio':>10}  {'to reach':<12}{'from - to':<14}went wrong")
+            lines.append(f"  {'':{wide}}{heads}{'ratio':>14}  {'to reach':<12}{'from - to':<14}went wrong")
         for row in self.rows:
             values = "".join(
                 f"{row.values[column]:14,.{row.digits}f}" if column in row.values else " " * 14
@@ -90,7 +90,7 @@ class Table:
             ratio = "" if row.ratio is None else f"{row.ratio:.3g}{row.unit}"
             spread = "" if row.spread is None else f"{row.spread[0]:.2f} - {row.spread[1]:.2f}"
             wrong = ", ".join(f"{count:,} {what}" for what, count in row.troubles.items()) or "nothing"
-            lines.append(f"  {row.what:{wide}}{values}{ratio:>10}  {row.reach:<12}{spread:<14}{wrong}")
+            lines.append(f"  {row.what:{wide}}{values}{ratio:>14}  {row.reach:<12}{spread:<14}{wrong}")
         return "\n".join(lines) + "\n"
 
 
