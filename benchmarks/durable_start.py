@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from statistics import median
 
-from brokers import UNLIMITED, Broker, fresh_folder, ours, running
+from brokers import UNLIMITED, Broker, fresh_folder, ours
+from durable_fill import client_id, fill
 from durable_generator import troubles
 from durable_parts import SQLITE, Bench
 from durable_tables import Row, Table
@@ -22,9 +23,6 @@ from txmqtt.codec.packets import Connect, Publish
 
 #: Queued messages of each session that is paged in.
 _PAGE = 1_000
-
-#: Sessions that one filling load makes.
-_AT_ONCE = 500
 
 #: Seconds without a byte after which nothing comes any more.
 _PATIENCE = 10.0
@@ -59,19 +57,12 @@ def _filled(bench: Bench, sessions: int, each: int) -> Iterator[Broker]:
     A broker, not yet started, with a store of so many sessions with so many messages each.
     """
     with fresh_folder(bench.directory) as folder:
-        with running(ours(folder, SQLITE, "off", *UNLIMITED)) as broker:
-            for first in range(0, sessions, _AT_ONCE):
-                some = min(_AT_ONCE, sessions - first)
-                told = ("-g", str(some), "-n", str(each), "-f", f"fill{first}")
-                load = bench.generator.start(broker, "-o", "-l", "-q", "1", "-w", "20", *told, seconds=3600)
-                load.says("running")
-                if wrong := troubles([load.figures()]):
-                    raise SystemExit(f"the store can't be filled: {wrong}")
-        again = ours(folder, SQLITE, bench.durability, *UNLIMITED)
+        fill(folder / SQLITE, sessions, each)
+        broker = ours(folder, SQLITE, bench.durability, *UNLIMITED)
         try:
-            yield again
+            yield broker
         finally:
-            again.stop()
+            broker.stop()
 
 
 def _memory(broker: Broker) -> float:
@@ -112,11 +103,10 @@ def _collect(port: int, number: int) -> tuple[float, int]:
 
     @return: seconds until it had all, and how many messages never came.
     """
-    client_id = f"fill{number // _AT_ONCE * _AT_ONCE}-s{number % _AT_ONCE}"
     decoder, left = Decoder(MQTT311), _PAGE
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), _PATIENCE) as client, suppress(TimeoutError):
-        client.sendall(encode.packet(Connect(client_id, clean_start=False), MQTT311))
+        client.sendall(encode.packet(Connect(client_id(number), clean_start=False), MQTT311))
         while left and (data := client.recv(1 << 16)):
             decoder.feed(data)
             answers = []
