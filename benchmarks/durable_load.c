@@ -9,42 +9,29 @@
  *   durable_load -p PORT [-v 4|5] [-g pairs] [-q 0|1] [-w window] [-b payload bytes] [-t seconds] [-u warm-up seconds]
  *                [-f prefix of topics and client ids] [-k pid: whose CPU time to tell] [-d: sessions of subscribers stay]
  *                [-o: subscribers are away until the load is over, then come for what waits for them]
- *                [-n messages of each publisher, no limit unless given] [-l: leave what waits for them where it is]
  *                [-K: kill -9 that pid at the end of the load, say "killed", and await its successor on the same port]
  *
  * It says "running" on the other stream when all are connected, and in the end one line of JSON. SIGTERM ends the load early.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "durable_load.h"
+#include "durable_client.h"
 
-enum { CONNECT = 1, CONNACK, PUBLISH, PUBACK, SUBSCRIBE = 8, SUBACK, DISCONNECT = 14 };
-enum { SLOTS = 1024, QUIET = 5, PATIENCE = 60 }; /* messages under way of a publisher; seconds */
+enum { SLOTS = 1024, QUIET = 5 }; /* messages under way of a publisher; seconds */
 
 typedef struct { uint64_t published, acknowledged, received; } counts;
 typedef struct { double sent; uint64_t number; } slot;
-typedef struct connection { int fd, is_publisher, wants_out; struct pair *pair; buffer in, out; size_t written; } connection;
 typedef struct pair {
-  int index;
   connection publisher, subscriber;
   counts so_far;
   bitset was_acknowledged, was_received;
   slot *slots; /* by packet identifier */
 } pair;
 
-static int port, version = 4, pairs_n = 1, qos, window = 1, bytes = 64, durable, offline, kills, leaves, poller;
-static uint64_t limit = UINT64_MAX;
+static int pairs_n = 1, window = 1, bytes = 64, offline, kills;
 static double load_seconds = 2, warm_seconds = 0.5;
-static const char *prefix = "load";
 static pid_t broker;
 static pair *pairs;
 static volatile sig_atomic_t stopped;
@@ -69,27 +56,12 @@ static double cpu_time(void) { /* what /proc/PID/stat says, in nanoseconds rathe
 
 /* Packets out */
 
-static void flush(connection *c) {
-  int blocked = 0;
-  while (!blocked && c->written < c->out.size) {
-    ssize_t n = send(c->fd, c->out.data + c->written, c->out.size - c->written, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n >= 0) c->written += n;
-    else if (errno == EAGAIN) blocked = 1;
-    else c->written = c->out.size; /* that it is closed is read, and counted, where it is read */
-  }
-  if (!blocked) c->written = c->out.size = 0;
-  if (blocked == c->wants_out) return;
-  c->wants_out = blocked;
-  struct epoll_event e = {EPOLLIN | (blocked ? EPOLLOUT : 0), {.ptr = c}};
-  epoll_ctl(poller, EPOLL_CTL_MOD, c->fd, &e);
-}
-
 static void publish(pair *p) {
   static uint8_t body[1 << 16];
   char topic[96];
   uint16_t id = p->so_far.published % 65535 + 1;
   double at = now();
-  sprintf(topic, "%s/%d", prefix, p->index);
+  sprintf(topic, "%s/%d", prefix, p->publisher.index);
   size_t n = put_string(body, topic);
   if (qos) {
     body[n++] = id >> 8;
@@ -105,7 +77,6 @@ static void publish(pair *p) {
 }
 
 static int has_room(const pair *p) {
-  if (p->so_far.published >= limit) return 0;
   if (qos && p->so_far.published - p->so_far.acknowledged >= (uint64_t)window) return 0;
   return offline || p->so_far.published - p->so_far.received < (uint64_t)window;
 }
@@ -150,12 +121,6 @@ static void on_puback(pair *p, const uint8_t *body, size_t size) {
   total.acknowledged++;
   add(&p->was_acknowledged, s->number);
   sample(&ack_times, now() - s->sent);
-}
-
-static void hang_up(connection *c) {
-  close(c->fd);
-  c->fd = -1;
-  c->in.size = c->out.size = c->written = c->wants_out = 0;
 }
 
 static void on_readable(connection *c) {
@@ -205,79 +170,12 @@ static void turn(int milliseconds) {
   }
 }
 
-/* Connecting, one after the other, each step awaited */
-
-static void say(connection *c) {
-  if (send(c->fd, c->out.data, c->out.size, MSG_NOSIGNAL) != (ssize_t)c->out.size) fail("a client can't speak");
-  c->out.size = 0;
-}
-
-static const uint8_t *hear(connection *c, int kind) { /* the body of a short packet */
-  static uint8_t packet[130];
-  errno = 0;
-  if (recv(c->fd, packet, 2, MSG_WAITALL) != 2 || packet[0] >> 4 != kind || packet[1] > 127) fail("not the answer awaited");
-  if (recv(c->fd, packet + 2, packet[1], MSG_WAITALL) != packet[1]) fail("half an answer");
-  return packet + 2;
-}
-
-static int dial(connection *c) { /* -1: nobody listens */
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  struct timeval patience = {PATIENCE, 0};
-  int one = 1, keeps = durable && !c->is_publisher;
-  if ((c->fd = socket(AF_INET, SOCK_STREAM, 0)) < 0) fail("no socket");
-  if (connect(c->fd, (void *)&address, sizeof address)) {
-    close(c->fd);
-    return c->fd = -1;
-  }
-  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  uint8_t body[160] = {0, 4, 'M', 'Q', 'T', 'T', version, keeps ? 0 : 2, 0, 0};
-  size_t n = 10;
-  if (version == 5 && keeps) {
-    memcpy(body + n, (uint8_t[]){5, 0x11, 0, 0, 0x0e, 0x10}, 6); /* a session expiry of an hour */
-    n += 6;
-  } else if (version == 5) {
-    body[n++] = 0;
-  }
-  char id[96];
-  sprintf(id, "%s-%c%d", prefix, c->is_publisher ? 'p' : 's', c->pair->index);
-  n += put_string(body + n, id);
-  put_packet(&c->out, CONNECT << 4, body, n);
-  say(c);
-  if (hear(c, CONNACK)[1]) fail("a client was refused");
-  return 0;
-}
-
-static void subscribe(connection *c) {
-  uint8_t body[160] = {0, 1};
-  char topic[96];
-  size_t n = 2;
-  sprintf(topic, "%s/%d", prefix, c->pair->index);
-  if (version == 5) body[n++] = 0;
-  n += put_string(body + n, topic);
-  body[n++] = qos;
-  put_packet(&c->out, SUBSCRIBE << 4 | 2, body, n);
-  say(c);
-  if (hear(c, SUBACK)[version == 5 ? 3 : 2] != qos) fail("a subscription was refused");
-}
-
-static void leave(connection *c) {
-  put_packet(&c->out, DISCONNECT << 4, NULL, 0);
-  say(c);
-  uint8_t byte;
-  while (recv(c->fd, &byte, 1, MSG_WAITALL) > 0) continue;
-  hang_up(c);
-}
-
-static void watch(connection *c) {
-  struct epoll_event e = {EPOLLIN, {.ptr = c}};
-  if (epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &e)) fail("epoll_ctl");
-}
+/* All clients connect, one after the other */
 
 static void arrive(void) {
   for (int i = 0; i < pairs_n; i++) {
     pair *p = &pairs[i];
-    p->index = i;
+    p->publisher.index = p->subscriber.index = i;
     p->publisher.pair = p->subscriber.pair = p;
     p->publisher.is_publisher = 1;
     if (qos && !(p->slots = calloc(SLOTS, sizeof(slot)))) fail("out of memory");
@@ -348,7 +246,7 @@ static void tell(const char *word) { fprintf(stderr, "%s\n", word); }
 static void on_term(int number) { stopped = number; }
 
 static void options(int count, char **words) {
-  for (int o; (o = getopt(count, words, "p:v:g:q:w:b:t:u:f:k:n:dolK")) > 0;) switch (o) {
+  for (int o; (o = getopt(count, words, "p:v:g:q:w:b:t:u:f:k:doK")) > 0;) switch (o) {
       case 'p': port = atoi(optarg); break;
       case 'v': version = atoi(optarg); break;
       case 'g': pairs_n = atoi(optarg); break;
@@ -359,8 +257,6 @@ static void options(int count, char **words) {
       case 'u': warm_seconds = atof(optarg); break;
       case 'f': prefix = optarg; break;
       case 'k': broker = atoi(optarg); break;
-      case 'n': limit = atol(optarg); break;
-      case 'l': leaves = 1; break;
       case 'd': durable = 1; break;
       case 'o': durable = offline = 1; break;
       case 'K': kills = 1; break;
@@ -382,16 +278,12 @@ static void print_times(const char *name, samples *s) {
          quantile(s, 1));
 }
 
-static int all_said(void) { /* a load with a limit is over */
-  return limit < UINT64_MAX && total.published >= limit * pairs_n && !unanswered();
-}
-
 static void load(void) { /* and the first half of the line of JSON */
   double began = now(), since = 0, cpu = 0, own_cpu = 0;
   counts before = total;
   publishing = 1;
   for (int i = 0; i < pairs_n; i++) pump(&pairs[i]);
-  while (!stopped && !all_said() && now() < began + warm_seconds + load_seconds) {
+  while (!stopped && now() < began + warm_seconds + load_seconds) {
     turn(20);
     if (since || now() < began + warm_seconds) continue;
     since = now();
@@ -432,10 +324,10 @@ int main(int argc, char **argv) {
     settle();
   }
   uint64_t before = total.received;
-  double seconds = (offline || kills) && !leaves ? drain() : 0;
+  double seconds = (offline || kills) ? drain() : 0;
   printf("\"drained\": %lu, \"drain_seconds\": %.6f, ", total.received - before, seconds);
   printf("\"all_acknowledged\": %lu, \"lost\": %lu, \"duplicates\": %lu, ", total.acknowledged,
-         leaves ? 0 : lost(), duplicates);
+         lost(), duplicates);
   printf("\"unanswered\": %lu, \"refused\": %lu, ", kills ? 0 : unanswered(), refused);
   printf("\"unmatched\": %lu, \"closed\": %lu, \"told_off\": %lu}\n", unmatched, closed, told_off);
   return 0;
