@@ -149,6 +149,14 @@ class Broker:
         raise SystemExit("a broker ended while it was measured")
 
     @property
+    def processor_time(self) -> float:
+        """
+        Seconds of processor time that it has taken so far.
+        """
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def log(self) -> str:
         return (self.folder / "said.log").read_text(errors="replace")[-3000:]
 
