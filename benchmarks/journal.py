@@ -21,7 +21,7 @@ from twisted.internet.task import react
 from txmqtt.backends.sqlite.batch import Batch
 from txmqtt.backends.sqlite.journal import Journal
 from txmqtt.backends.sqlite.tables import Schema, Table
-from txmqtt.session.tickets import Ticket, Waiter
+from txmqtt.session.tickets import Caller, Ticket
 
 MESSAGE = Table(
     "message",
@@ -38,7 +38,7 @@ QUEUE = Table(
 PAYLOAD = b"x" * 100
 
 
-class Load(Waiter):
+class Load:
     """
     Keeps so many messages outstanding, and deletes the acknowledged ones a moment later.
     """
@@ -63,15 +63,21 @@ class Load(Waiter):
         begin, held, since = self.waiting.get(ticket, (first, 0, perf_counter()))
         self.waiting[ticket] = (begin, held + count, since)
         if not held:
-            ticket.wait(self)
+            ticket.wait(Caller(lambda reason: self.kept(ticket)))
         journal.flush()
 
-    def settled(self, ticket: Ticket | None = None) -> None:
-        if ticket is None:  # the journal's owner: the end of a turn
-            if self.running and self.due:
-                due, self.due = self.due, 0
-                self.more(due)
-            return
+    def taken_up(self) -> None: ...
+
+    def handed_over(self) -> None: ...
+
+    def settling(self) -> None: ...
+
+    def settled(self) -> None:
+        if self.running and self.due:
+            due, self.due = self.due, 0
+            self.more(due)
+
+    def kept(self, ticket: Ticket) -> None:
         assert not ticket.failed
         first, count, since = self.waiting.pop(ticket)
         self.latencies.append(perf_counter() - since)

@@ -19,6 +19,8 @@ from txmqtt.session.outgoing import Outbound
 
 #: No message of a pile expires.
 _NEVER: Final = float("inf")
+#: What a pile has in memory that has nothing there: one for all, since an empty deque takes 600 bytes.
+_NOTHING: Final[deque[Outbound]] = deque(maxlen=0)
 
 
 class Pile:
@@ -36,7 +38,7 @@ class Pile:
 
     def __init__(self, home: int = 0, last: int = 0) -> None:
         self.home = home
-        self.waiting: deque[Outbound] = deque()
+        self.waiting: deque[Outbound] = _NOTHING
         self.size = 0
         self.front = 0
         self.behind = 0
@@ -72,6 +74,8 @@ class Pile:
         """
         One more waits.
         """
+        if self.waiting is _NOTHING:
+            self.waiting = deque()
         self.waiting.append(item)
         self._entered(item)
         if item.ref > self.last:
@@ -81,6 +85,8 @@ class Pile:
         """
         It was taken and could not be finished: it is first again.
         """
+        if self.waiting is _NOTHING:
+            self.waiting = deque()
         self.waiting.appendleft(item)
         self._entered(item)
 
@@ -175,7 +181,7 @@ class Pile:
         self.behind += len(self.waiting)
         self._soonest_behind = min(self._soonest_behind, self._soonest)
         self._soonest = _NEVER
-        self.waiting.clear()
+        self.waiting = _NOTHING
         self.front = 0
         self.last = 0
 

@@ -126,4 +126,9 @@ class Machine:
             worker.jobs.clear()
         self.workers.clear()
         self.reactor.from_threads.clear()
-        backend.journal.abandon()
+        journal = backend.journal
+        journal._hush()
+        journal._lingering.stop()
+        journal._opened = False
+        journal._writer._shut()
+        journal._writer._lock.release()

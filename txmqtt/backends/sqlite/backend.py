@@ -85,7 +85,7 @@ class SqliteBackend:
         seconds: Callable[[], float] = monotonic,
         workers: Callable[[str], Worker] = ThreadWorker,
         connect: files.Connect = files.connect,
-        linger: float = 0.005,
+        linger: float = 0.025,
     ) -> None:
         """
         @param path: the database file; it is made when it is not there.
@@ -129,7 +129,6 @@ class SqliteBackend:
         @raise StoreError: one line that says why it can't be.
         """
         self.journal.open()
-        self._turn.closing = self.journal.flush
 
     def survivors(self) -> list[Survivor]:
         """
@@ -160,7 +159,6 @@ class SqliteBackend:
         Write what is left, and let go of the file.
         """
         self._note_totals()
-        self._turn.closing = None
         return self.journal.close()
 
     # Sessions
@@ -338,10 +336,17 @@ class SqliteBackend:
         """
         self._turn.now = self._seconds()
 
+    def taken_up(self) -> None:
+        """
+        See C{shapes.Owner}: turns in which nothing is to be stored know nothing of the store.
+        """
+        self._turn.closing = self.journal.flush
+
     def handed_over(self) -> None:
         """
         See C{shapes.Owner}.
         """
+        self._turn.closing = None
         self._owed.draft = None
 
     def settling(self) -> None:

@@ -168,10 +168,7 @@ class Journal(Saying):
         """
         batch = self._batch
         if batch is not None and self.healthy and self._opened:
-            if batch.empty:
-                self.flush()
-            else:
-                self._offer(batch)
+            self._offer(batch)
 
     def _begin(self) -> Batch:
         """
@@ -185,6 +182,7 @@ class Journal(Saying):
         else:
             batch = Batch(self._seconds(), self._schema)
         self._batch = batch
+        self._owner.taken_up()
         self._judge()  # it may have been long since anything was said
         return batch
 
@@ -219,13 +217,7 @@ class Journal(Saying):
         """
         What is counted, and how far the disk is behind, each with its topic below C{$SYS/broker/}.
         """
-        data, log = self.sizes()
-        return [
-            *self.figures.topics(),
-            ("store/oldest uncommitted", f"{self.oldest(self._seconds()):.3f} seconds"),
-            ("store/bytes", str(data)),
-            ("store/log/bytes", str(log)),
-        ]
+        return self.figures.topics(self.oldest(self._seconds()), *self.sizes())
 
     # The writer's thread
 
@@ -295,6 +287,7 @@ class Journal(Saying):
         if batch is not None:
             self._waiting.pop()
             self._batch = batch
+            self._owner.taken_up()
 
     def _fail(self, reason: int) -> None:
         """
@@ -384,16 +377,6 @@ class Journal(Saying):
         self._closing = Deferred()
         self._reader.finish().addCallback(lambda _: self._worker.do(self._shut))
         return self._closing
-
-    def abandon(self) -> None:
-        """
-        Let go of the file as it is, as a killed process would: for tests of what a restart finds.
-        """
-        self._hush()
-        self._lingering.stop()
-        self._opened = False
-        self._over = True
-        self._writer.abandon()
 
     def _shut(self) -> None:
         self._writer.close()

@@ -15,6 +15,11 @@ class Owner(Protocol):
     Whose books these are. All calls come in the reactor's thread.
     """
 
+    def taken_up(self) -> None:
+        """
+        There is something in hand: it is to be flushed at the end of the turn.
+        """
+
     def handed_over(self) -> None:
         """
         What was in hand is no more, and must not be added to.
@@ -82,9 +87,12 @@ class Figures:
         self.last_latency = 0.0
         self.max_latency = 0.0
 
-    def topics(self) -> list[tuple[str, str]]:
+    def topics(self, oldest: float, data: int, log: int) -> list[tuple[str, str]]:
         """
         Each figure with its topic below C{$SYS/broker/}.
+
+        @param oldest: seconds since the oldest operation that is not committed.
+        @param data: bytes of the database file; C{log}: and of its write-ahead log.
         """
         return [
             ("store/commits/count", str(self.commits)),
@@ -95,6 +103,9 @@ class Figures:
             ("store/commits/rows/maximum", str(self.max_rows)),
             ("store/rows", str(self.rows)),
             ("store/checkpoints", str(self.checkpoints)),
+            ("store/oldest uncommitted", f"{oldest:.3f} seconds"),
+            ("store/bytes", str(data)),
+            ("store/log/bytes", str(log)),
         ]
 
     def count(self, rows: int, latency: float) -> None:

@@ -149,13 +149,6 @@ class Writer:
         self._shut()
         self._lock.release()
 
-    def abandon(self) -> None:
-        """
-        Let go of the file as it is.
-        """
-        self._shut()
-        self._lock.release()
-
     def _shut(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
