@@ -20,7 +20,11 @@ class LingeringTests(JournalTestCase):
             self.journal.put(MESSAGE, self.message(number), fresh=True)
         self.journal.flush()
         self.work()
-        self.reactor.advance(0)
+        # As a reactor does, and a Clock does not: calls that are made by calls wait for the next turn.
+        for call in [call for call in self.reactor.calls if call.getTime() <= self.reactor.seconds()]:
+            self.reactor.calls.remove(call)
+            call.called = 1
+            call.func(*call.args)
         self.work()
 
     def test_little_is_not_kept(self) -> None:
@@ -44,21 +48,22 @@ class LingeringTests(JournalTestCase):
         """
         However steadily it grows, it is written when it is so old, or so large.
         """
-        for turn in range(26):
+        for turn in range(5):
             self.assertEqual(self.ids(), [])
             self.turn(20, 20 * turn)
-            self.reactor.advance(0.001)
-        self.work()
-        self.assertGreater(len(self.ids()), 0)
-        before = len(self.ids())
+            self.reactor.rightNow += 0.006
+        self.turn(20, 100)
+        self.assertEqual(len(self.ids()), 120)
         self.turn(20_000, 1_000)
-        self.assertGreaterEqual(len(self.ids()), before + 20_000)
+        self.assertEqual(len(self.ids()), 20_120)
 
     def test_what_came_and_went(self) -> None:
         """
         A batch of which nothing is left is acknowledged without the disk.
         """
-        self.turn(100)
+        for number in range(100):
+            self.journal.put(MESSAGE, self.message(number), fresh=True)
+        self.journal.flush()
         ticket = self.journal.ticket()
         commits = self.disk.count("COMMIT")
         for number in range(100):
