@@ -51,6 +51,18 @@ class StoreDamaged(StoreError):
     """
 
 
+class StoreContentWrong(StoreError):
+    """
+    What is to enter a store is not what it should be: mend it where the message says, or leave it out.
+    """
+
+
+class StoreNotEmpty(StoreError):
+    """
+    It holds something already: name a new file, or say that the two are to be one.
+    """
+
+
 class StoreUnusable(StoreError):
     """
     The operating system says no: permissions, a missing directory, a full or failing disk.
