@@ -84,21 +84,33 @@ def create(path: str) -> None:
 
     @raise StoreUnusable: there can be no such file.
     """
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise StoreUnusable(f"{path} can't be made: there is no directory {folder}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise StoreUnusable(f"{path} can't be used: the directory {folder} is not writable")
-    if os.path.exists(path):
-        if not os.path.isfile(path):
-            raise StoreUnusable(f"{path} can't be used: it is not a file")
-        if not os.access(path, os.R_OK | os.W_OK):
-            raise StoreUnusable(f"{path} can't be used: it is not writable")
+    if check_place(path):
         return
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreUnusable(f"{path} can't be made: {error.strerror}") from None
+
+
+def check_place(path: str) -> bool:
+    """
+    Find out whether a file could be there and be written.
+
+    @return: whether it is there.
+    @raise StoreUnusable: there can be no such file.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise StoreUnusable(f"{path} can't be made: there is no directory {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreUnusable(f"{path} can't be used: the directory {folder} is not writable")
+    if not os.path.exists(path):
+        return False
+    if not os.path.isfile(path):
+        raise StoreUnusable(f"{path} can't be used: it is not a file")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreUnusable(f"{path} can't be used: it is not writable")
+    return True
 
 
 def identity(path: str) -> tuple[int, int]:
@@ -202,11 +214,20 @@ def backup(source: str, target: str) -> None:
         with closing(connect(source, "ro")) as old, closing(connect(partial, "rw")) as new:
             old.backup(new)  # all in one step: one moment of the source, which is not kept from writing
             new.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, nothing beside it
-        _sync(partial)
-        os.rename(partial, target)
-        _sync(os.path.dirname(os.path.abspath(target)))
+        install(partial, target)
     except (OSError, sqlite3.Error) as error:
         raise StoreUnusable(f"no backup of {source} to {target}: {error}") from None
+
+
+def install(partial: str, target: str) -> None:
+    """
+    Put a file that is whole in its place, and on the disk.
+
+    @raise OSError: it can't be.
+    """
+    _sync(partial)
+    os.rename(partial, target)
+    _sync(os.path.dirname(os.path.abspath(target)))
 
 
 def _sync(path: str) -> None:

@@ -20,7 +20,7 @@ from txmqtt.broker.shelves import Shelves
 Rows = Callable[[str], Iterator[Any]]
 
 #: No number of these tables is to be given to anything new.
-_NUMBERS = (
+NUMBERS = (
     "SELECT max(n) FROM (SELECT max(ref) AS n FROM queue UNION ALL SELECT max(number) FROM message "
     "UNION ALL SELECT max(number) FROM session UNION ALL SELECT max(number) FROM share "
     "UNION ALL SELECT max(mark) FROM flight)"
@@ -37,7 +37,7 @@ def recover(
     @raise StoreError: the file can't be read.
     """
     rows: Rows = journal.rows
-    ((last,),) = rows(_NUMBERS)
+    ((last,),) = rows(NUMBERS)
     owed.last_ref = last or 0
     survivors: dict[int, Survivor] = {}
     leases: dict[int, Holding] = {}
