@@ -1,0 +1,3 @@
+"""
+The command C{txmqtt}: thin readers of options, one file for each group of commands.
+"""
