@@ -133,7 +133,8 @@ class Dump:
             except (TypeError, ValueError, MQTTError) as error:
                 self._lost(where, error)
                 continue
-            self._names[number] = record.name
+            if fault(record) is None:
+                self._names[number] = record.name
             yield record
 
     def _subscriptions(self, salvage: Salvage, number: int, where: str) -> list[tuple[Subscription, int]]:
@@ -158,7 +159,8 @@ class Dump:
             except TypeError as error:
                 self._lost(where, error)
                 continue
-            self._names[number] = record.name
+            if fault(record) is None:
+                self._names[number] = record.name
             yield record
 
     # What is owed

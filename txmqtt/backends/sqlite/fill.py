@@ -60,8 +60,9 @@ class Filling:
         self._connection = connection
         ((last,),) = connection.execute(NUMBERS)
         self._last: int = last or 0
-        ((began,),) = connection.execute("SELECT count(*) FROM retained")
-        self._fresh = not last and not began
+        ((before,),) = connection.execute("SELECT max(rowid) FROM retained")
+        self._before: int = before or 0  # the last row of those that are not ours
+        self._fresh = not last and not before
         self._holders: dict[SessionName | ShareName, int] = {}
         self._inflight: dict[int, set[int]] = {}
         self._several: dict[int, tuple[int, int, float]] = {}  # number in the file: that of the store, size, expiry
@@ -177,9 +178,9 @@ class Filling:
         return {"size": size, "message": number, "expires": expires or None}
 
     def _retained(self, record: RetainedRecord) -> None:
-        known = "SELECT 1 FROM retained WHERE mount = ? AND topic = ?"
-        if self._connection.execute(known, (record.mount, record.message.topic)).fetchone():
-            if self._fresh:
+        known = "SELECT rowid FROM retained WHERE mount = ? AND topic = ?"
+        if found := self._connection.execute(known, (record.mount, record.message.topic)).fetchone():
+            if found[0] > self._before:
                 raise self._wrong(record, f"a retained message of {record.message.topic.decode()!r} twice")
             self.kept += 1
             return
