@@ -1,0 +1,103 @@
+"""
+A journal on a disk whose system calls fail: nothing is acknowledged that was not written, and it recovers by itself.
+"""
+
+from random import Random
+
+from tests.backends.sqlite.support_steps import DiskTestCase
+
+
+class FaultTests(DiskTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.start()
+        self.hear("kept", 20)
+
+    def survive(self, words: str) -> None:
+        """
+        The trouble is told of in these words, once; when it ends all goes on; a kill then takes nothing with it.
+        """
+        self.assertIn(words, self.hear("troubled"))
+        self.faults.heal()
+        self.hear("recovered")
+        self.hear("kept", 20)
+        self.kill()
+        self.assertEqual([line.split()[0] for line in self.heard if "refused" not in line], ["troubled", "recovered"])
+        self.assertEqual(list(self.inspect(self.path)), [])
+
+    def test_full(self) -> None:
+        """
+        A disk that is full in the middle of a write.
+        """
+        self.faults.full(left=20_000)
+        self.survive("full")
+
+    def test_writes_fail(self) -> None:
+        """
+        A disk that takes no more writes.
+        """
+        self.faults.fail("write")
+        self.survive("I/O error")
+
+    def test_read_only(self) -> None:
+        """
+        A file system that the kernel has made read-only.
+        """
+        self.faults.read_only()
+        self.survive("I/O error")
+
+    def test_syncs_fail(self) -> None:
+        """
+        A disk that takes writes and does not sync them.
+        """
+        self.faults.fail("sync")
+        self.survive("I/O error")
+
+    def test_syncs_fail_and_forget(self) -> None:
+        """
+        The same as Linux does it: what was not synced is taken for written, read back, and gone after a power cut.
+        """
+        self.faults.lose_syncs()
+        self.faults.fail("sync")
+        self.survive("I/O error")
+        self.assertEqual(self.power_cuts([self.kept[-1][0]], Random(1), 10), [])
+
+    def test_one_sync_fails(self) -> None:
+        """
+        A single failed sync, after which the disk claims that all is well: what was refused may be there, what was
+        acknowledged is.
+        """
+        self.faults.lose_syncs()
+        self.faults.fail("sync", times=1)
+        self.hear("troubled")
+        self.hear("recovered")
+        self.hear("kept", 20)
+        self.kill()
+        self.assertEqual(list(self.inspect(self.path)), [])
+        self.assertEqual(self.power_cuts([self.kept[-1][0]], Random(1), 10), [])
+
+    def test_killed_amid_the_trouble(self) -> None:
+        """
+        A program that is killed while its disk fails has acknowledged nothing that its file does not have.
+        """
+        for kind in ("write", "sync"):
+            with self.subTest(kind=kind):
+                self.faults.fail(kind)
+                self.hear("troubled")
+                self.kill()
+                self.faults.heal()
+                self.assertEqual(list(self.inspect(self.path)), [])
+                self.start()
+                self.hear("kept", 20)
+
+    def test_slow(self) -> None:
+        """
+        A disk that takes long to sync delays what is acknowledged, refuses nothing and loses nothing.
+        """
+        self.faults.slow(sync=0.2)
+        self.hear("kept", 5)
+        self.faults.heal()
+        self.hear("kept", 20)
+        self.kill()
+        self.assertEqual(self.heard, [])
+        self.assertEqual(list(self.inspect(self.path)), [])
