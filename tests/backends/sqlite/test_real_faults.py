@@ -90,6 +90,18 @@ class FaultTests(DiskTestCase):
                 self.start()
                 self.hear("kept", 20)
 
+    def test_reads_fail_for_a_while(self) -> None:
+        """
+        A log that can't be read for a moment stops nothing for good.
+        """
+        self.faults.only("-wal")
+        self.faults.fail("read", times=3)
+        while self.faults.hits("read") < 3:
+            self.hear("kept")
+        self.hear("kept", 20)
+        self.kill()
+        self.assertEqual(list(self.inspect(self.path)), [])
+
     def test_slow(self) -> None:
         """
         A disk that takes long to sync delays what is acknowledged, refuses nothing and loses nothing.

@@ -248,6 +248,8 @@ def wal_exceeds(path: str, size: int, page: int) -> bool:
         frame = 32 + size // (page + 24) * (page + 24)
         salts = os.pread(held, 8, frame + 8)
         return len(salts) == 8 and salts == os.pread(held, 8, 16)
+    except OSError:  # a disk that can't be read; whoever needs what is on it will say so
+        return False
     finally:
         os.close(held)
 
