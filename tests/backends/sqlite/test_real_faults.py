@@ -5,6 +5,8 @@ A journal on a disk whose system calls fail: nothing is acknowledged that was no
 from random import Random
 
 from tests.backends.sqlite.support_steps import DiskTestCase
+from tests.disk import diary
+from tests.disk.diary import CREATED, OPENED, WRITTEN
 
 
 class FaultTests(DiskTestCase):
@@ -113,3 +115,49 @@ class FaultTests(DiskTestCase):
         self.kill()
         self.assertEqual(self.heard, [])
         self.assertEqual(list(self.inspect(self.path)), [])
+
+
+class MendingTests(DiskTestCase):
+    def writes_to_database(self, since: float) -> list[float]:
+        operations = diary.read(self.folder / "diary")
+        files = {each.file for each in operations if each.kind in (CREATED, OPENED) and each.name == "test.db"}
+        moments = [
+            each.ended for each in operations if each.kind == WRITTEN and each.file in files and each.began > since
+        ]
+        return moments[:: len(moments) // 20 + 1]
+
+    def test_power_cut_while_it_recovers(self) -> None:
+        """
+        The power fails while a log that Linux did not sync, and takes for synced, is brought into the database: the
+        log still mends what is half written there.
+        """
+        for times in range(1, 6):  # that of the commit, and others while the journal looks what became of it
+            with self.subTest(times=times):
+                self.start()
+                self.hear("kept", 20)
+                self.faults.lose_syncs()
+                self.faults.fail("sync", times=times)
+                self.hear("troubled")
+                since = self.kept[-1][0]
+                self.hear("recovered")
+                self.kill()
+                moments = self.writes_to_database(since)
+                self.assertGreater(len(moments), 10)
+                self.assertEqual(self.power_cuts(moments, Random(times), 2), [])
+
+    def test_power_cut_after_a_restart(self) -> None:
+        """
+        The same when the program was killed over the failed sync, and another finds the log.
+        """
+        self.start()
+        self.hear("kept", 20)
+        self.faults.lose_syncs()
+        self.faults.fail("sync")
+        self.hear("troubled")
+        self.kill()
+        since = self.kept[-1][0]
+        self.faults.heal()
+        self.start()
+        self.hear("kept", 20)
+        self.end()
+        self.assertEqual(self.power_cuts(self.writes_to_database(since), Random(1), 3), [])

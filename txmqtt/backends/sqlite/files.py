@@ -254,6 +254,26 @@ def wal_exceeds(path: str, size: int, page: int) -> bool:
         os.close(held)
 
 
+def renew(path: str) -> None:
+    """
+    Write a file over itself and sync it. Nobody else may write to it meanwhile.
+
+    After a sync that failed Linux takes the pages for clean: they are read back, no later sync writes them, and they
+    would not survive a power cut. Writing to them puts them on their way again.
+
+    @raise OSError: the trouble lasts.
+    """
+    held = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        at = 0
+        while some := os.pread(held, 1 << 20, at):
+            at += os.pwrite(held, some, at)
+        if at:
+            os.fsync(held)
+    finally:
+        os.close(held)
+
+
 def size(path: str) -> int:
     """
     Bytes of a file, 0 where there is none.
