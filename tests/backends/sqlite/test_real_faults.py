@@ -161,3 +161,24 @@ class MendingTests(DiskTestCase):
         self.hear("kept", 20)
         self.end()
         self.assertEqual(self.power_cuts(self.writes_to_database(since), Random(1), 3), [])
+
+    def test_names_are_not_synced(self) -> None:
+        """
+        A directory that could not be synced when the log was made takes no acknowledged message with it.
+        """
+        self.faults.only("/")
+        self.faults.fail("sync", skip=1, times=1)  # the first is of the file that SQLite makes to make the log
+        self.start()
+        self.hear("kept", 20)
+        self.kill()
+        self.assertEqual(self.faults.hits("sync"), 1)
+        self.assertEqual(self.power_cuts([self.kept[-1][0]], Random(1), 10), [])
+
+    def test_names_can_not_be_synced(self) -> None:
+        """
+        A directory that can't be synced at all is a reason not to start.
+        """
+        self.faults.only("/")
+        self.faults.fail("sync")
+        self.start()
+        self.assertRaises(AssertionError, self.hear, "kept")

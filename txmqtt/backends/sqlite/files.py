@@ -4,6 +4,7 @@ Database files: how they are opened, made, brought up to date, copied and looked
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import uuid
@@ -204,9 +205,24 @@ def backup(source: str, target: str) -> None:
             new.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, nothing beside it
         _sync(partial)
         os.rename(partial, target)
-        _sync(os.path.dirname(os.path.abspath(target)))
+        sync_names(target)
     except (OSError, sqlite3.Error) as error:
         raise StoreUnusable(f"no backup of {source} to {target}: {error}") from None
+
+
+def sync_names(path: str) -> None:
+    """
+    Make durable that a file, and those beside it, have their names.
+
+    SQLite does so when it made a file, and does not look whether it went well.
+
+    @raise OSError: the trouble lasts.
+    """
+    try:
+        _sync(os.path.dirname(os.path.abspath(path)))
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system where that can't be asked for
+            raise
 
 
 def _sync(path: str) -> None:

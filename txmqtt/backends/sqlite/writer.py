@@ -106,6 +106,7 @@ class Writer:
             self._page = connection.execute("PRAGMA page_size").fetchone()[0]
             (self.store,) = connection.execute("SELECT value FROM meta WHERE key='id'").fetchone()
             self.number = self._last(connection)
+            files.sync_names(self.path)
         except Exception as error:
             self._shut()
             self._lock.release()
@@ -144,6 +145,7 @@ class Writer:
         # In place of what an earlier probe may have left, whose second half failed.
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(?))", (_PROBE,))
         connection.execute("DELETE FROM meta WHERE key='probe'")
+        files.sync_names(self.path)
 
     def _renew(self) -> None:
         """
