@@ -34,7 +34,7 @@ SEED = 7
 LIMIT = 150_000
 
 
-class DiskTestCase(SynchronousTestCase):
+class SteppingTestCase(SynchronousTestCase):
     """
     A disk with one journal on it.
 

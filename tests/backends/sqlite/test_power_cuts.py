@@ -5,14 +5,14 @@ What a power cut at any moment leaves of a journal's file.
 import os
 from random import Random
 
-from tests.backends.sqlite.support_steps import DiskTestCase
+from tests.backends.sqlite.support_steps import SteppingTestCase
 from tests.disk import diary
 from tests.disk.cuts import Moments
 
 CUTS = 20
 
 
-class PowerCutTests(DiskTestCase):
+class PowerCutTests(SteppingTestCase):
     def record(self, durability: str) -> tuple[list[float], Random]:
         """
         A file is made and closed, opened and left by a kill, and opened again; then 20 moments of all that.

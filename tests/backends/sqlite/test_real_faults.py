@@ -4,12 +4,12 @@ A journal on a disk whose system calls fail: nothing is acknowledged that was no
 
 from random import Random
 
-from tests.backends.sqlite.support_steps import DiskTestCase
+from tests.backends.sqlite.support_steps import SteppingTestCase
 from tests.disk import diary
 from tests.disk.diary import CREATED, OPENED, WRITTEN
 
 
-class FaultTests(DiskTestCase):
+class FaultTests(SteppingTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.start()
@@ -117,7 +117,7 @@ class FaultTests(DiskTestCase):
         self.assertEqual(list(self.inspect(self.path)), [])
 
 
-class MendingTests(DiskTestCase):
+class MendingTests(SteppingTestCase):
     def writes_to_database(self, since: float) -> list[float]:
         operations = diary.read(self.folder / "diary")
         files = {each.file for each in operations if each.kind in (CREATED, OPENED) and each.name == "test.db"}
