@@ -4,6 +4,7 @@ Database files: how they are opened, made, brought up to date, copied and looked
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import uuid
@@ -227,7 +228,22 @@ def install(partial: str, target: str) -> None:
     """
     _sync(partial)
     os.rename(partial, target)
-    _sync(os.path.dirname(os.path.abspath(target)))
+    sync_names(target)
+
+
+def sync_names(path: str) -> None:
+    """
+    Make durable that a file, and those beside it, have their names.
+
+    SQLite does so when it made a file, and does not look whether it went well.
+
+    @raise OSError: the trouble lasts.
+    """
+    try:
+        _sync(os.path.dirname(os.path.abspath(path)))
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system where that can't be asked for
+            raise
 
 
 def _sync(path: str) -> None:
@@ -269,6 +285,28 @@ def wal_exceeds(path: str, size: int, page: int) -> bool:
         frame = 32 + size // (page + 24) * (page + 24)
         salts = os.pread(held, 8, frame + 8)
         return len(salts) == 8 and salts == os.pread(held, 8, 16)
+    except OSError:  # a disk that can't be read; whoever needs what is on it will say so
+        return False
+    finally:
+        os.close(held)
+
+
+def renew(path: str) -> None:
+    """
+    Write a file over itself and sync it. Nobody else may write to it meanwhile.
+
+    After a sync that failed Linux takes the pages for clean: they are read back, no later sync writes them, and they
+    would not survive a power cut. Writing to them puts them on their way again.
+
+    @raise OSError: the trouble lasts.
+    """
+    held = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        at = 0
+        while some := os.pread(held, 1 << 20, at):
+            at += os.pwrite(held, some, at)
+        if at:
+            os.fsync(held)
     finally:
         os.close(held)
 

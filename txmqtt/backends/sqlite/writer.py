@@ -4,7 +4,9 @@ The thread's half of the journal: one batch, one transaction, and the truth abou
 A transaction that failed before its COMMIT is lost, surely. After a COMMIT that failed nobody knows: the number of the
 last batch, which each transaction writes into C{meta}, tells when the file is opened again. What the number then says
 was written has still to be brought into the database file and synced there: a sync that failed may have left the
-log's pages in memory only, marked as clean, where they are read back and yet would not survive a power cut.
+log's pages in memory only, marked as clean, where they are read back and yet would not survive a power cut. So a log
+that is suspect is written anew before it is brought in or grows: a power cut would otherwise find half a transaction
+in the database and nothing in the log that mends it, or a hole in the log and nothing of what was written behind it.
 """
 
 from __future__ import annotations
@@ -80,6 +82,7 @@ class Writer:
         self._widest = 0
         self._page = 4096
         self._rows = 0  # of the batch in hand
+        self._suspect = True  # the log may be less durable than it looks
         self._unchecked = 0  # rows written since the length of the log was looked at
 
     # Opening and closing
@@ -97,11 +100,13 @@ class Writer:
             connection = self._connection = self._connect(self.path, "rw")
             version = files.whose(connection, self.path, self._schema)
             files.prepare(connection, self.path, self._durability)
+            self._renew()
             files.migrate(connection, self.path, self._schema, version)
             self._widest = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
             self._page = connection.execute("PRAGMA page_size").fetchone()[0]
             (self.store,) = connection.execute("SELECT value FROM meta WHERE key='id'").fetchone()
             self.number = self._last(connection)
+            files.sync_names(self.path)
         except Exception as error:
             self._shut()
             self._lock.release()
@@ -118,6 +123,7 @@ class Writer:
         @return: the number of the last committed batch.
         @raise sqlite3.Error: the trouble lasts; likewise OSError.
         """
+        self._suspect = True
         self._shut()
         if files.identity(self.path) != self._identity:
             raise StoreUnusable(f"{self.path} was replaced by another file while it was in use")
@@ -139,6 +145,21 @@ class Writer:
         # In place of what an earlier probe may have left, whose second half failed.
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(?))", (_PROBE,))
         connection.execute("DELETE FROM meta WHERE key='probe'")
+        files.sync_names(self.path)
+
+    def _renew(self) -> None:
+        """
+        Make a suspect log as durable as it looks.
+        """
+        if not self._suspect:
+            return
+        if files.size(self.path + "-wal"):
+            self._execute("BEGIN IMMEDIATE", ())  # nobody else writes to the log while we do
+            try:
+                files.renew(self.path + "-wal")
+            finally:
+                self._rollback()
+        self._suspect = False
 
     def close(self) -> None:
         """
@@ -151,9 +172,24 @@ class Writer:
 
     def _shut(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is None:
+            return
+        last = self._bystander() if self._suspect else None
+        with suppress(sqlite3.Error):
+            connection.close()
+        if last is not None:
+            last.close()
+
+    def _bystander(self) -> sqlite3.Connection | None:
+        """
+        The connection that is closed last brings the log in, whatever we think of it; one that can't write does not.
+        """
+        with suppress(sqlite3.Error):
+            connection = self._connect(self.path, "ro")
             with suppress(sqlite3.Error):
-                connection.close()
+                connection.execute("SELECT value FROM meta").fetchall()  # now it is there, as far as the log goes
+            return connection
+        return None
 
     # One batch
 
@@ -292,8 +328,13 @@ class Writer:
         """
         if self._connection is None:
             raise StoreUnusable(f"{self.path} is not open")
+        self._renew()
         self._unchecked = 0
-        busy, pages, done = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        try:
+            busy, pages, done = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        except sqlite3.Error:
+            self._suspect = True
+            raise
         return busy, pages, done
 
     @property
