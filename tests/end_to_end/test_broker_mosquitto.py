@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.end_to_end.support import PATIENCE, OurBroker, Running, need_program, our_broker
+from tests.end_to_end.support import PATIENCE, OurBroker, Running, need_program, our_broker, until
 
 VERSIONS = ("mqttv31", "mqttv311", "mqttv5")
 
@@ -40,8 +40,13 @@ class Subscriber(Running):
         """
         Wait for so many messages.
         """
-        self.says(rf"(?s)(\n[^\n|]+\|\d\|\d\|[^\n]*.*?){{{count}}}\n")
-        return [line for line in self.log.splitlines() if line.count("|") == 3]
+
+        def messages() -> list[str] | None:
+            whole = self.log.rpartition("\n")[0]
+            found = [line for line in whole.splitlines() if line.count("|") == 3]
+            return found if len(found) >= count else None
+
+        return until(messages, f"{count} messages")
 
 
 class MosquittoClientsTests(SynchronousTestCase):

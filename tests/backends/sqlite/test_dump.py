@@ -13,10 +13,9 @@ from hypothesis import given, settings
 
 from tests.backends.sqlite.support_records import StoreTestCase, everything, read, stores, written
 from tests.codec.strategies import brief
-from txmqtt.backends.sqlite import backend
 from txmqtt.backends.sqlite.dump import Dump
 from txmqtt.backends.sqlite.errors import StoreDamaged, StoreForeign, StoreUnusable
-from txmqtt.backends.sqlite.records import TOTALS, MessageRecord, OwedRecord, Record, SessionRecord
+from txmqtt.backends.sqlite.records import MessageRecord, OwedRecord, Record, SessionRecord
 from txmqtt.backends.sqlite.schema import SCHEMA
 from txmqtt.session.message import Message
 
@@ -75,12 +74,6 @@ class RoundTripTests(StoreTestCase):
         first = next(records)
         self.run_sql("DELETE FROM retained", "DELETE FROM queue")
         self.assertEqual(written([first, *records]), before)
-
-    def test_totals_are_those_of_the_broker(self) -> None:
-        """
-        What the broker counted is exported under the name by which it notes it.
-        """
-        self.assertEqual(backend._TOTALS, TOTALS)
 
 
 def _referred(lines: bytes) -> list[bytes]:

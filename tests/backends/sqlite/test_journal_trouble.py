@@ -5,6 +5,8 @@ When the disk fails, nothing is acknowledged that was not written, and all goes 
 import os
 import sqlite3
 
+from twisted.logger import capturedLogs
+
 from tests.backends.sqlite.support import CLIENT, MESSAGE, QUEUE, JournalTestCase
 from txmqtt.codec import reasons
 
@@ -121,6 +123,56 @@ class TroubleTests(JournalTestCase):
         self.reactor.advance(1.0)
         self.work()
         self.assertEqual(self.on_disk("SELECT * FROM queue"), [])
+
+    def test_full_at_the_commit(self) -> None:
+        """
+        A COMMIT for which there was no room is known not to have happened: who waits is told at once, though the file
+        can't be opened again before there is room.
+        """
+        self.disk.fail("COMMIT", "database or disk is full", sqlite3.SQLITE_FULL)
+        self.disk.fail("open", "unable to open database file", sqlite3.SQLITE_CANTOPEN)
+        self.journal.put(MESSAGE, self.message(1))
+        ticket = self.journal.ticket()
+        self.write()
+        self.assertEqual((ticket.failed, self.journal.healthy), (True, False))
+        self.disk.heal()
+        self.reactor.advance(1.0)
+        self.work()
+        self.assertEqual((self.journal.healthy, self.ids()), (True, []))
+
+    def test_full_and_there_all_the_same(self) -> None:
+        """
+        If it is there after all, it counts.
+        """
+        self.disk.commits_anyway = True
+        self.disk.fail("COMMIT", "database or disk is full", sqlite3.SQLITE_FULL)
+        self.journal.put(MESSAGE, self.message(1))
+        ticket = self.journal.ticket()
+        self.write()
+        self.disk.heal()
+        self.reactor.advance(1.0)
+        self.work()
+        self.assertEqual((ticket.done, ticket.failed, self.ids()), (True, False, [1]))
+
+    def test_log_that_stays(self) -> None:
+        """
+        A log that can't be brought in is told of once, and counted; nothing else suffers.
+        """
+        self.disk.fail("PRAGMA wal_checkpoint")
+        with capturedLogs() as events:
+            for number in range(3):
+                self.journal.put(MESSAGE, self.message(number))
+                self.write()
+                self.reactor.advance(10.0)
+                self.work()
+        self.assertEqual([event["log_level"].name for event in events], ["error"])
+        self.assertEqual((self.journal.figures.checkpoints_failing, self.journal.healthy), (3, True))
+        self.disk.heal()
+        self.journal.put(MESSAGE, self.message(9))
+        self.write()
+        self.reactor.advance(10.0)
+        self.work()
+        self.assertEqual(self.journal.figures.checkpoints_failing, 0)
 
     def test_half_a_probe(self) -> None:
         """

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Any, Final
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -29,6 +29,7 @@ from txmqtt.backends.sqlite.schema import (
     SCHEMA,
     SESSION,
     SUBSCRIPTION,
+    TOTALS,
     WILL,
     subscription_row,
 )
@@ -60,9 +61,6 @@ from txmqtt.session.tickets import DONE, Caller, Ticket
 from txmqtt.session.turn import Turn
 
 _log = Logger()
-
-#: Under this name the counters are noted.
-_TOTALS: Final = "totals"
 
 
 class SqliteBackend:
@@ -137,7 +135,7 @@ class SqliteBackend:
         @raise StoreError: the file can't be read.
         """
         found, totals = recover(self.journal, self._owed, self._ledger, self._shelves)
-        self._noted = totals.get(_TOTALS, {})
+        self._noted = totals.get(TOTALS, {})
         self._stats.resume(self._turn, self._noted)
         return found
 
@@ -320,7 +318,7 @@ class SqliteBackend:
         totals = self._stats.totals(self._turn)
         if totals != self._noted:
             self._noted = totals
-            self.journal.put(NOTE, (_TOTALS, json.dumps(totals)))
+            self.journal.put(NOTE, (TOTALS, json.dumps(totals)))
 
     def figures(self) -> list[tuple[str, str]]:
         """

@@ -17,7 +17,6 @@ from typing import Any, Final
 from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.errors import StoreDamaged, StoreUnusable, explain
 from txmqtt.backends.sqlite.records import (
-    TOTALS,
     Flight,
     MessageRecord,
     OwedRecord,
@@ -30,7 +29,7 @@ from txmqtt.backends.sqlite.records import (
     TotalsRecord,
 )
 from txmqtt.backends.sqlite.salvage import Salvage
-from txmqtt.backends.sqlite.schema import MESSAGE, SCHEMA, kept_from, message_from, will_from
+from txmqtt.backends.sqlite.schema import MESSAGE, SCHEMA, TOTALS, kept_from, message_from, will_from
 from txmqtt.backends.sqlite.scrutiny import fault
 from txmqtt.backends.sqlite.whole import whole
 from txmqtt.codec.errors import MQTTError

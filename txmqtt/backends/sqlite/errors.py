@@ -107,6 +107,13 @@ def is_trouble(error: BaseException) -> bool:
     return code in _TROUBLES
 
 
+def is_full(error: BaseException) -> bool:
+    """
+    Whether there was no room on the disk.
+    """
+    return _code(error) == sqlite3.SQLITE_FULL
+
+
 def explain(error: BaseException, path: str) -> StoreError:
     """
     The same trouble as one of ours, in one line.
@@ -120,9 +127,9 @@ def explain(error: BaseException, path: str) -> StoreError:
 
 def damaged(path: str, found: str) -> StoreDamaged:
     """
-    What is wrong with a file, and the two ways out of it.
+    What is wrong with a file, and the two ways out of it. A disk that can't be read looks the same to SQLite.
     """
     return StoreDamaged(
-        f"{path} is damaged ({found}): restore a backup (rm {path}-wal; cp BACKUP {path}), "
-        f"or salvage what can be read (txmqtt store export {path})"
+        f"{path} is damaged ({found}): if the system's log has no I/O error of its disk, restore a backup "
+        f"(rm {path}-wal; cp BACKUP {path}), or salvage what can be read (txmqtt store export {path})"
     )

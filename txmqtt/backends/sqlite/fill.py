@@ -11,7 +11,6 @@ from typing import Any
 
 from txmqtt.backends.sqlite.errors import StoreContentWrong
 from txmqtt.backends.sqlite.records import (
-    TOTALS,
     MessageRecord,
     OwedRecord,
     Record,
@@ -33,6 +32,7 @@ from txmqtt.backends.sqlite.schema import (
     SESSION,
     SHARE,
     SUBSCRIPTION,
+    TOTALS,
     WILL,
     message_values,
     retained_row,

@@ -231,11 +231,7 @@ class Journal(Saying):
                 self._tidy()
 
     def _tidy(self) -> None:
-        try:
-            self._writer.checkpoint("PASSIVE")
-        except Exception:
-            return  # the log stays; if it can't grow either, the next batch will say so
-        self.figures.checkpoints += 1
+        self._writer.tidy(self.figures)
 
     def _mend(self) -> None:
         number: int | None = None

@@ -8,13 +8,9 @@ order in which it was owed.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from txmqtt.codec.packets import Subscription, Will
 from txmqtt.session.message import Message
-
-#: Under this name a store notes what the broker has counted.
-TOTALS: Final = "totals"
 
 #: The mount point and client identifier of a session.
 SessionName = tuple[str, str]

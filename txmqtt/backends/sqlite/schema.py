@@ -143,6 +143,9 @@ RETAINED: Final = Table(
 )
 NOTE: Final = Table("note", "name value", 1, "CREATE TABLE note (name TEXT PRIMARY KEY, value) WITHOUT ROWID")
 
+#: Under this name it is noted what the broker has counted.
+TOTALS: Final = "totals"
+
 #: Flights come before the queue, whose trigger names them.
 SCHEMA: Final = Schema(
     "txmqtt broker",

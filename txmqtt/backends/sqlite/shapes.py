@@ -75,6 +75,8 @@ class Limits:
 class Figures:
     """
     What a journal counts. Latencies are of the transaction alone, in seconds.
+
+    @ivar checkpoints_failing: how many tries to bring the log in have failed since the last that did not.
     """
 
     def __init__(self) -> None:
@@ -82,6 +84,7 @@ class Figures:
         self.rows = 0
         self.failures = 0
         self.checkpoints = 0
+        self.checkpoints_failing = 0
         self.last_rows = 0
         self.max_rows = 0
         self.last_latency = 0.0
@@ -102,7 +105,8 @@ class Figures:
             ("store/commits/rows", str(self.last_rows)),
             ("store/commits/rows/maximum", str(self.max_rows)),
             ("store/rows", str(self.rows)),
-            ("store/checkpoints", str(self.checkpoints)),
+            ("store/checkpoints/count", str(self.checkpoints)),
+            ("store/checkpoints/failing", str(self.checkpoints_failing)),
             ("store/oldest uncommitted", f"{oldest:.3f} seconds"),
             ("store/bytes", str(data)),
             ("store/log/bytes", str(log)),

@@ -18,11 +18,16 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from twisted.logger import Logger
+
 from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.batch import Batch
-from txmqtt.backends.sqlite.errors import StoreUnusable, explain, is_trouble
+from txmqtt.backends.sqlite.errors import StoreUnusable, explain, is_full, is_trouble
 from txmqtt.backends.sqlite.lock import StoreLock
+from txmqtt.backends.sqlite.shapes import Figures
 from txmqtt.backends.sqlite.tables import SIZES, Row, Schema, Table, Value
+
+_log = Logger()
 
 #: What became of a batch.
 WRITTEN, LOST, DOUBTFUL, POISONED = range(4)
@@ -213,10 +218,23 @@ class Writer:
         try:
             self._execute("COMMIT", ())
         except Exception as error:
-            return Outcome(batch, DOUBTFUL, self._seconds() - started, 0, error)
+            return Outcome(batch, self._doubtful(batch, error), self._seconds() - started, 0, error)
         self.number = batch.number
         self._unchecked += self._rows + 1
         return Outcome(batch, WRITTEN, self._seconds() - started, self._rows)
+
+    def _doubtful(self, batch: Batch, error: Exception) -> int:
+        """
+        What a COMMIT that failed means. On a full disk it is known: the frame that makes a transaction is the last that
+        is written to the log, so when there was no room it is not there. It must be known, too: on a full disk nothing
+        can be opened again to find out.
+        """
+        if is_full(error):
+            self._rollback()
+            with suppress(sqlite3.Error):
+                if self._connection is not None and self._last(self._connection) < batch.number:
+                    return LOST
+        return DOUBTFUL
 
     def _failed(self, batch: Batch, error: Exception, started: float) -> Outcome:
         if not is_trouble(error):
@@ -336,6 +354,21 @@ class Writer:
             self._suspect = True
             raise
         return busy, pages, done
+
+    def tidy(self, figures: Figures) -> None:
+        """
+        Bring the log in as far as nobody is in the way. Where that fails it stays, and grows: nothing is lost as long
+        as it can, so it is told and counted, once for as often as it fails on end.
+        """
+        try:
+            self.checkpoint("PASSIVE")
+        except Exception as error:
+            if not figures.checkpoints_failing:
+                _log.error("the log of {path} can't be brought in and grows: {error}", path=self.path, error=str(error))
+            figures.checkpoints_failing += 1
+        else:
+            figures.checkpoints_failing = 0
+            figures.checkpoints += 1
 
     @property
     def log_is_long(self) -> bool:
