@@ -297,6 +297,9 @@ class SlowTests(TroubleCase):
         A disk that needs more than two seconds gets no new messages: they are refused before they are stored. When it
         has caught up all is accepted, and what it was late with is acknowledged then.
         """
+        watcher = self.join_slowly("w")
+        watcher.say(Subscribe(1, [Subscription(b"$SYS/broker/store/alarm", 0)]))
+        watcher.heard()
         client = self.join_slowly("c", session_expiry_interval=100)
         client.say(Subscribe(1, [Subscription(b"t", 1)]))
         self.finish()
@@ -308,7 +311,9 @@ class SlowTests(TroubleCase):
         publisher.say(Publish(b"t", b"3", 1, packet_id=3))
         publisher.say(Publish(b"t", b"4"))
         self.assertEqual(publisher.heard(), [])  # in order: the first goes first
+        self.assertRegex(watcher.payloads()[0], b"mqtt.db is 3.0 s behind")
         self.finish()
+        self.assertEqual(watcher.payloads(), [b""])
         self.assertEqual(publisher.heard(), [Ack(PUBACK, 1), Ack(PUBACK, 2), Ack(PUBACK, 3, 0x97)])
         heard = [packet.payload for packet in client.heard() if isinstance(packet, Publish)]
         self.assertEqual(heard, [b"1", b"2", b"4"])

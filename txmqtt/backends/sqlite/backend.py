@@ -378,9 +378,10 @@ class SqliteBackend:
         """
         See C{shapes.Owner}.
         """
-        _log.critical("nothing can be stored: {why}; QoS 1 and 2 are refused, QoS 0 goes on", why=why)
+        _log.critical("nothing more can be stored: {why}; QoS 1 and 2 are refused, QoS 0 goes on", why=why)
         assert self._hall is not None
         self._hall.troubled(why)
+        self._turn.flush()
 
     def recovered(self) -> None:
         """
@@ -389,3 +390,4 @@ class SqliteBackend:
         _log.info("{path} can be written again", path=self.journal.path)
         assert self._hall is not None
         self._hall.recovered()
+        self._turn.flush()

@@ -151,6 +151,9 @@ class Journal(Saying):
         self._put_down()
         self._waiting.append(batch)
         self._judge()
+        if not self.accepting and not self._alarmed:
+            self._alarmed = True
+            self._owner.troubled(f"{self.path} is {self.oldest(self._seconds()):.1f} s behind: the disk is too slow")
         if self._slot.offer(batch):
             self._worker.do(self._write)
 
