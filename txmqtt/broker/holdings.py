@@ -78,6 +78,8 @@ class Holdings(Dealing):
         """
         if held.present:
             held.owner = None
+            for group in held.groups or ():
+                self._put_group_away(group)
         else:
             self._drop(held)
 

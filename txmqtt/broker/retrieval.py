@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from txmqtt.broker.filters import Grant
 from txmqtt.broker.registry import Member
 from txmqtt.broker.routes import Delivery, Route
+from txmqtt.broker.shapes import UNAVAILABLE
 from txmqtt.session.message import Message, unretained
 from txmqtt.session.tickets import Ticket, Waiter
 
@@ -133,6 +134,9 @@ class Retrieval(Waiter):
     def _owe(self, message: Message) -> bool:
         before = self._member.delivered
         ticket = self._broker.backend.publish(unretained(message), self._route, None, 0)
+        if ticket is UNAVAILABLE:
+            self._broker.stats.drop(1, ticket.reason)
+            return True
         if ticket.done:
             return self._member.delivered != before  # otherwise something else is to go first
         self._pending.append(ticket)

@@ -449,6 +449,19 @@ class SharedTests(DiskTestCase):
         (packet,) = [packet for packet in self.durable("one").heard() if isinstance(packet, Publish)]
         self.assertEqual((packet.payload, packet.dup), (b"2", True))
 
+    def test_nobody_s(self) -> None:
+        """
+        What a member whose session did not last had taken at QoS 2 ended with it; nothing of it is left on disk.
+        """
+        lasting, clean, publisher = self.durable("lasting"), self.join("clean"), self.join("p")
+        for each in (lasting, clean):
+            each.subscribe("$share/g/t", qos=2)
+        lasting.lose()
+        publisher.publish("t", b"x", 2)
+        self.assertEqual([packet.payload for packet in clean.heard() if isinstance(packet, Publish)], [b"x"])
+        self.restart()
+        self.assertEqual((self.durable("lasting").payloads(), self.rows("SELECT * FROM queue")), ([], []))
+
     def test_nobody_left(self) -> None:
         """
         When its last member that lasts has gone, nothing of a group is left.

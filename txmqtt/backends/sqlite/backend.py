@@ -149,7 +149,7 @@ class SqliteBackend:
         """
         All survivors are revived: what belongs to none of them goes.
         """
-        self._ledger.forsake_groups()
+        self._ledger.forsake()
         self.journal.flush()
 
     def stop(self) -> Deferred[None]:

@@ -114,16 +114,17 @@ class SqliteLedger:
         self._journal.drop(SHARE, group.number)
         self._journal.clear(QUEUE, group.number)
 
-    def forsake_groups(self) -> None:
+    def forsake(self) -> None:
         """
-        After all survivors are back: groups of which nobody survived have none to be owed to.
+        After all survivors are back: what was left to groups of which nobody survived goes, and what is nobody's.
         """
         for key, number in list(self._shares.items()):
             if number not in self._holders:
                 del self._shares[key]
-                self._backlogs.pop(number, None)
                 self._journal.drop(SHARE, number)
-                self._journal.clear(QUEUE, number)
+        for number in self._backlogs:
+            self._journal.clear(QUEUE, number)
+        self._backlogs.clear()
 
     def ended(self, held: Holding) -> None:
         """
