@@ -115,8 +115,11 @@ class RefusalTests(TroubleCase):
                 words = {"session_expiry_interval": 100} if version == 5 else {}
                 peer.connect(name, version, clean_start=False, **words)
                 self.assertEqual([packet.reason for packet in peer.heard() if isinstance(packet, Connack)], [reason])
-        self.join("clean").leave()
+        self.join("clean", will=will("x")).leave()
+        kept = self.join("kept", will=will("x"))
         self.heal()
+        self.assertEqual(self.rows("SELECT topic FROM will"), [(b"x",)])
+        kept.leave()
         self.assertFalse(self.durable("new").present)
         again = self.durable("s")
         self.assertEqual((again.present, again.payloads()), (True, []))

@@ -166,16 +166,13 @@ class SqliteBackend:
         See C{Backend.open}.
         """
         before = self._owed.find(claim.key)
-        needs_disk = claim.expiry > 0 or claim.will is not None or (before is not None and before.number > 0)
-        if needs_disk and not self.journal.working:
+        # A session that lasts, or that ended one which did. The will of any other is recorded, but nobody waits for it.
+        waits = claim.expiry > 0 or (before is not None and before.number > 0 and before.durable)
+        if waits and not self.journal.working:
             owner.refused(reasons.SERVER_UNAVAILABLE, "nothing can be stored at the moment")
             return
         held = self._owed.claim(claim, owner)
         if held is None:
-            return
-        if not needs_disk:
-            self._owed.enter(held)
-            owner.opened(held)
             return
         opening = Opening(self._owed, self._ledger, held, owner)
         held.expiry = claim.expiry
@@ -189,7 +186,10 @@ class SqliteBackend:
             held.will = claim.will
             held.will_due = 0.0
             self.journal.say(WILL, held.number, held)
-        self.journal.ticket().wait(Caller(opening.decided))
+        if waits:
+            self.journal.ticket().wait(Caller(opening.decided))
+        else:
+            opening.decided(reasons.SUCCESS)
 
     def close(self, lease: Lease, expiry: int) -> None:
         """
