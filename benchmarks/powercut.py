@@ -1,13 +1,13 @@
 """
 Is anything that was acknowledged lost when the power fails, at any moment?
 
-Run it with C{python -m benchmarks.powercut [--cuts 200] [--seed N] [--durability full]} in the checkout, on Linux with a
-C compiler. The broker runs while each of its writes and syncs is recorded, and durable clients publish and listen (see
-C{benchmarks/accounting}); now and then it is killed, or stopped, and started again. Of each recording some moments are
-chosen, most of them just after an acknowledgement or in the middle of a commit or a checkpoint. For each moment files
-are made as a power cut may have left them (C{tests/disk/image.py} says how hard that is), a broker is started on them,
-and everybody comes back with what they had sent and heard by then. Exit status 1 when anything was wrong; the table
-says what.
+Run it with C{python -m benchmarks.powercut [--cuts 200] [--seed N] [--durability full]} in the checkout, on Linux with
+a C compiler. The broker runs while each of its writes and syncs is recorded, and durable clients publish and listen
+(see C{benchmarks/accounting}); now and then it is killed, or stopped, and started again. Of each recording some moments
+are chosen, most of them just after an acknowledgement or in the middle of a commit or a checkpoint. For each moment
+files are made as a power cut may have left them (C{tests/disk/image.py} says how hard that is), a broker is started on
+them, and everybody comes back with what they had sent and heard by then. Exit status 1 when anything was wrong; the
+table says what.
 """
 
 from __future__ import annotations
