@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -23,6 +24,10 @@ _RUN_TWISTD = "import sys; sys.argv[0] = 'twistd'; from twisted.scripts.twistd i
 
 #: Limits out of the way: what is dropped because a queue is full is not lost by a kill.
 _LIMITS = "--max-queued-messages 10000000 --max-queued-bytes 10000000000"
+
+#: A clean CONNECT of 3.1.1, and the CONNACK that says yes.
+_HELLO = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
+_WELCOME = b"\x20\x02\x00\x00"
 
 #: In flight without limit, because a new message overtakes those that wait for their turn (seen with 2.0.11).
 _MOSQUITTO = """
@@ -64,17 +69,21 @@ class Broker:
     """
     One broker, on one port, with one folder, and as many processes as it takes one after the other.
 
+    @ivar state: where it keeps what must last, within C{folder}.
+    @ivar environment: what it finds in its environment besides ours.
     @ivar started: when the last one was, by C{time.monotonic()}.
     """
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, within: str | None = None) -> None:
         """
         @param command: with C{{port}} and C{{dir}} for what they are.
+        @param within: where its folder is made, if not where all temporary files are.
         """
-        self.folder = Path(mkdtemp(prefix="txmqtt-kill9-"))
+        self.folder = Path(mkdtemp(prefix="txmqtt-broker-", dir=within))
         self.port = _free_port()
+        self.environment: dict[str, str] = {}
         self.started = 0.0
-        state = self.folder / "state"
+        state = self.state = self.folder / "state"
         state.mkdir()
         (state / "mosquitto.conf").write_text(_MOSQUITTO.format(port=self.port, folder=state))
         state.chmod(0o777)  # mosquitto gives up root for a user of its own
@@ -96,7 +105,7 @@ class Broker:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": paths},
+                env={**os.environ, **self.environment, "PYTHONPATH": paths},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -109,6 +118,19 @@ class Broker:
     @property
     def pid(self) -> int:
         return 0 if self._process is None else self._process.pid
+
+    def answers(self, patience: float) -> bool:
+        """
+        Wait until it lets somebody in; not if it ends before, or takes longer.
+        """
+        end = time.monotonic() + patience
+        while self.running and time.monotonic() < end:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=patience) as visitor:
+                visitor.sendall(_HELLO)
+                if visitor.recv(4) == _WELCOME:
+                    return True
+            time.sleep(0.01)
+        return False
 
     def last_words(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])

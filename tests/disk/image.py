@@ -284,6 +284,12 @@ class Disk:
         elif operation.lost:
             self._files[operation.file].lose(began)
 
+    def seen(self) -> dict[str, bytes]:
+        """
+        What programs read now.
+        """
+        return {name: bytes(file.seen) for name, file in self._names.items()}
+
     def image(self, random: Random) -> dict[str, bytes]:
         """
         What a power cut at this moment may leave.

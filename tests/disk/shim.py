@@ -62,8 +62,13 @@ class Shim:
         """
         What such a program must find in its environment.
         """
+        return {**os.environ, **self.surroundings()}
+
+    def surroundings(self) -> dict[str, str]:
+        """
+        What of it is the shim's own.
+        """
         found = {
-            **os.environ,
             "LD_PRELOAD": str(self._library),
             "TXMQTT_DISK_WATCH": str(self.watched),
             "TXMQTT_DISK_CONTROL": str(self.faults.path),

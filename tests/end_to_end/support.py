@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,14 +95,19 @@ class Running:
     @ivar log: all that it has said.
     """
 
-    def __init__(self, command: list[str], folder: Path | None = None) -> None:
+    def __init__(
+        self, command: list[str], folder: Path | None = None, surroundings: Mapping[str, str] | None = None
+    ) -> None:
+        """
+        @param surroundings: what it finds in its environment besides ours.
+        """
         self.folder = folder or Path(mkdtemp(prefix="txmqtt-"))
         self._said = self.folder / "said.log"
         with self._said.open("wb") as said:
             self.process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=environment(self.folder),
+                env={**environment(self.folder), **(surroundings or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -149,9 +154,9 @@ class OurBroker(Running):
     C{twistd -n mqtt-broker} on a free port of this machine.
     """
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, surroundings: Mapping[str, str] | None = None) -> None:
         listen = ["--listen", "tcp:0:interface=127.0.0.1"]
-        super().__init__([*TWISTD, "-n", "mqtt-broker", *listen, *options])
+        super().__init__([*TWISTD, "-n", "mqtt-broker", *listen, *options], surroundings=surroundings)
         try:
             self.port = int(self.says(r"listening on 127\.0\.0\.1:(\d+)")[1])
         except BaseException:

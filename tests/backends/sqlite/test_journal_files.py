@@ -3,6 +3,7 @@ Which files are opened, which are refused and why, and how they are copied and l
 """
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -164,6 +165,25 @@ class OpeningTests(JournalTestCase):
         journal.open()
         journal.close()
         self.work()
+
+    def test_left_half_done(self) -> None:
+        """
+        A file that a crash left in the middle of being made is no reason not to start, as a daemon either, which looks
+        before it forks; who only reads is told what to do.
+        """
+        made = os.path.join(self.folder, "made.db")
+        connection = sqlite3.connect(made, isolation_level=None)
+        self.addCleanup(connection.close)
+        connection.execute("PRAGMA cache_size=1")
+        connection.execute("CREATE TABLE something (value)")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO something VALUES (zeroblob(1000000))")  # more than memory holds
+        os.unlink(self.path)
+        for ending in ("", "-journal"):
+            shutil.copyfile(made + ending, self.path + ending)
+        self.assertRegex(files.check(self.path)[0], "left in the middle of a change.* start the broker once")
+        files.look(self.path, SCHEMA)
+        self.assertIn("another program", self.refusal(StoreForeign))  # it was opened: what was half done is gone
 
     def test_durability_is_a_word(self) -> None:
         """

@@ -122,7 +122,21 @@ def explain(error: BaseException, path: str) -> StoreError:
         return error
     if _code(error) in _DAMAGES or (isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error)):
         return damaged(path, str(error))
+    if is_unfinished(error):
+        return StoreUnusable(
+            f"{path} was left in the middle of a change by a crash: start the broker once, which takes back what is "
+            f"half done"
+        )
     return StoreUnusable(f"{path} can't be used: {error}")
+
+
+def is_unfinished(error: BaseException) -> bool:
+    """
+    Whether all that is wrong is a change that a crash broke off, and that whoever opens the file to write takes back.
+
+    So it can be while a file is made, or is given its write-ahead log.
+    """
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK
 
 
 def damaged(path: str, found: str) -> StoreDamaged:

@@ -21,6 +21,7 @@ from txmqtt.backends.sqlite.errors import (
     damaged,
     explain,
     is_trouble,
+    is_unfinished,
 )
 from txmqtt.backends.sqlite.lock import StoreLock
 from txmqtt.backends.sqlite.tables import Schema
@@ -166,7 +167,8 @@ def look(path: str, schema: Schema) -> None:
         with closing(connect(path, "ro")) as connection:
             whose(connection, path, schema)
     except sqlite3.Error as error:
-        raise explain(error, path) from None
+        if not is_unfinished(error):
+            raise explain(error, path) from None
     holder = StoreLock(path).holder()
     if holder is not None:
         raise StoreLocked(f"{path} is in use by process {holder}", holder)
