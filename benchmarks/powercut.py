@@ -37,8 +37,8 @@ from tests.disk.diary import Operation
 from tests.disk.image import lay_down, replay
 from tests.disk.kills import unrecorded
 from tests.disk.shim import Shim
-from txmqtt.backends.sqlite import soundness
 from txmqtt.backends.sqlite.errors import StoreError
+from txmqtt.backends.sqlite.exchange import soundness
 
 STORE = "mqtt.db"
 #: Seconds that a broker may take to answer after its start.

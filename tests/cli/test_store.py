@@ -10,10 +10,10 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from tests.backends.sqlite.support_mosquitto import FULL
-from tests.backends.sqlite.support_records import StoreTestCase, everything, written
+from tests.backends.sqlite.exchange.support_mosquitto import FULL
+from tests.backends.sqlite.exchange.support_records import StoreTestCase, everything, written
+from txmqtt.backends.sqlite.exchange.records import OwedRecord, SessionRecord
 from txmqtt.backends.sqlite.lock import StoreLock
-from txmqtt.backends.sqlite.records import OwedRecord, SessionRecord
 from txmqtt.cli.main import main
 from txmqtt.session.message import Message
 

@@ -14,14 +14,15 @@ from typing import BinaryIO
 
 import click
 
-from txmqtt.backends.sqlite import files, lines
-from txmqtt.backends.sqlite.compact import compact as make_small
-from txmqtt.backends.sqlite.dump import Dump
+from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.errors import StoreUnusable
-from txmqtt.backends.sqlite.intake import intake
-from txmqtt.backends.sqlite.overview import overview
-from txmqtt.backends.sqlite.soundness import check as look_over
-from txmqtt.backends.sqlite.sources import opened
+from txmqtt.backends.sqlite.exchange import lines
+from txmqtt.backends.sqlite.exchange.compact import compact as make_small
+from txmqtt.backends.sqlite.exchange.dump import Dump
+from txmqtt.backends.sqlite.exchange.intake import intake
+from txmqtt.backends.sqlite.exchange.overview import overview
+from txmqtt.backends.sqlite.exchange.soundness import check as look_over
+from txmqtt.backends.sqlite.exchange.sources import opened
 from txmqtt.cli.progress import Progress
 from txmqtt.cli.words import counted, plain, report, size
 

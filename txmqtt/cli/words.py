@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from txmqtt.backends.sqlite.overview import Overview
+from txmqtt.backends.sqlite.exchange.overview import Overview
 
 _UNITS: Final = ("KiB", "MiB", "GiB", "TiB")
 

@@ -1,9 +1,9 @@
 """
-One way of writing SQLite: the journal that the broker's durable backend and the client's store keep their books in.
+The broker's store, and one way of writing SQLite for all of this project.
 
-C{tables} says what a file holds, C{journal} is what owners call from the reactor, C{writer} is the thread's half of it,
-C{files} opens, copies and checks, C{lock} keeps a second process out.
+The journal: C{tables} says what a file may hold, C{journal} is what owners call from the reactor, C{writer} is the
+thread's half of it, C{files} opens, copies and checks, C{lock} keeps a second process out. It knows nothing of MQTT.
 
-What a store holds goes out (C{dump}) and comes in (C{intake}) as C{records}, whose lines of JSON C{lines} reads and
-writes; what a C{mosquitto} leaves becomes records too. C{overview}, C{soundness} and C{compact} are what they say.
+The backend on it: C{schema} is what the broker's file holds, C{backend} answers the broker, C{ledger} keeps the queues,
+C{recovery} reads what an earlier life left. What goes in and out of a file by hand is in C{exchange}.
 """

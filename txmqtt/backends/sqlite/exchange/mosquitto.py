@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from txmqtt.backends.sqlite.records import (
+from txmqtt.backends.sqlite.exchange.records import (
     Flight,
     MessageRecord,
     OwedRecord,

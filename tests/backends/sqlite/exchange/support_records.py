@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.codec.strategies import filters, packet_ids, payloads, properties, qualities, shared_filters, text, topics
-from txmqtt.backends.sqlite import lines
-from txmqtt.backends.sqlite.dump import Dump
-from txmqtt.backends.sqlite.fill import Filling
-from txmqtt.backends.sqlite.intake import intake
-from txmqtt.backends.sqlite.records import (
+from txmqtt.backends.sqlite.exchange import lines
+from txmqtt.backends.sqlite.exchange.dump import Dump
+from txmqtt.backends.sqlite.exchange.fill import Filling
+from txmqtt.backends.sqlite.exchange.intake import intake
+from txmqtt.backends.sqlite.exchange.records import (
     Flight,
     MessageRecord,
     OwedRecord,
@@ -30,7 +30,7 @@ from txmqtt.backends.sqlite.records import (
     ShareRecord,
     TotalsRecord,
 )
-from txmqtt.backends.sqlite.soundness import check
+from txmqtt.backends.sqlite.exchange.soundness import check
 from txmqtt.codec.constants import PUBLISH
 from txmqtt.codec.packets import Subscription, Will
 from txmqtt.codec.properties import WILL_PROPERTIES, Properties

@@ -11,11 +11,11 @@ from contextlib import closing
 
 from hypothesis import given, settings
 
-from tests.backends.sqlite.support_records import StoreTestCase, everything, read, stores, written
+from tests.backends.sqlite.exchange.support_records import StoreTestCase, everything, read, stores, written
 from tests.codec.strategies import brief
-from txmqtt.backends.sqlite.dump import Dump
 from txmqtt.backends.sqlite.errors import StoreDamaged, StoreForeign, StoreUnusable
-from txmqtt.backends.sqlite.records import MessageRecord, OwedRecord, Record, SessionRecord
+from txmqtt.backends.sqlite.exchange.dump import Dump
+from txmqtt.backends.sqlite.exchange.records import MessageRecord, OwedRecord, Record, SessionRecord
 from txmqtt.backends.sqlite.schema import SCHEMA
 from txmqtt.session.message import Message
 

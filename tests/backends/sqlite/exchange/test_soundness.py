@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import os
 
-from tests.backends.sqlite.support_records import StoreTestCase, everything
-from txmqtt.backends.sqlite.compact import compact
+from tests.backends.sqlite.exchange.support_records import StoreTestCase, everything
 from txmqtt.backends.sqlite.errors import StoreForeign, StoreLocked, StoreUnusable
+from txmqtt.backends.sqlite.exchange.compact import compact
+from txmqtt.backends.sqlite.exchange.overview import Queue, overview
+from txmqtt.backends.sqlite.exchange.soundness import check
 from txmqtt.backends.sqlite.lock import StoreLock
-from txmqtt.backends.sqlite.overview import Queue, overview
-from txmqtt.backends.sqlite.soundness import check
 
 #: What happened to a store, and what is found.
 WRONGS = (

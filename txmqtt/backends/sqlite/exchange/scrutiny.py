@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Final
 
 from txmqtt.backends.sqlite.errors import StoreContentWrong
-from txmqtt.backends.sqlite.records import (
+from txmqtt.backends.sqlite.exchange.records import (
     MessageRecord,
     OwedRecord,
     Record,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from txmqtt.backends.sqlite.errors import StoreContentWrong
-from txmqtt.backends.sqlite.records import (
+from txmqtt.backends.sqlite.exchange.records import (
     MessageRecord,
     OwedRecord,
     Record,
@@ -21,6 +21,7 @@ from txmqtt.backends.sqlite.records import (
     ShareRecord,
     TotalsRecord,
 )
+from txmqtt.backends.sqlite.exchange.scrutiny import scrutinize
 from txmqtt.backends.sqlite.recovery import NUMBERS
 from txmqtt.backends.sqlite.schema import (
     FLIGHT,
@@ -38,7 +39,6 @@ from txmqtt.backends.sqlite.schema import (
     retained_row,
     will_row,
 )
-from txmqtt.backends.sqlite.scrutiny import scrutinize
 from txmqtt.backends.sqlite.tables import Row, Table
 from txmqtt.session.message import Message
 

@@ -9,8 +9,8 @@ import struct
 from contextlib import closing
 from typing import Any
 
-from txmqtt.backends.sqlite.mosquitto import FOR_EVER
-from txmqtt.backends.sqlite.mosquitto_db import MAGIC
+from txmqtt.backends.sqlite.exchange.mosquitto import FOR_EVER
+from txmqtt.backends.sqlite.exchange.mosquitto_db import MAGIC
 
 NOW = 1_700_000_000
 

@@ -15,7 +15,7 @@ from struct import Struct
 from typing import Final
 
 from txmqtt.backends.sqlite.errors import StoreContentWrong
-from txmqtt.backends.sqlite.mosquitto import Belongings, Item
+from txmqtt.backends.sqlite.exchange.mosquitto import Belongings, Item
 from txmqtt.codec import properties
 from txmqtt.codec.constants import PUBLISH
 from txmqtt.codec.errors import MQTTError

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Any, Final
 
-from txmqtt.backends.sqlite.records import (
+from txmqtt.backends.sqlite.exchange.records import (
     Flight,
     MessageRecord,
     OwedRecord,
@@ -20,7 +20,7 @@ from txmqtt.backends.sqlite.records import (
     ShareRecord,
     TotalsRecord,
 )
-from txmqtt.backends.sqlite.taking import Taking, Wrong
+from txmqtt.backends.sqlite.exchange.taking import Taking, Wrong
 from txmqtt.codec.packets import Subscription, Will
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.property_table import BINARY, PAIR, STRING, TABLE

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from io import BufferedReader
 from typing import Final
 
-from txmqtt.backends.sqlite import lines, mosquitto_db, mosquitto_sqlite
 from txmqtt.backends.sqlite.errors import StoreContentWrong, StoreUnusable
-from txmqtt.backends.sqlite.mosquitto import Belongings
-from txmqtt.backends.sqlite.records import Record
+from txmqtt.backends.sqlite.exchange import lines, mosquitto_db, mosquitto_sqlite
+from txmqtt.backends.sqlite.exchange.mosquitto import Belongings
+from txmqtt.backends.sqlite.exchange.records import Record
 
 _SQLITE: Final = b"SQLite format 3\0"
 _LOOK: Final = 64

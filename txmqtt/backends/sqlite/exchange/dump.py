@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.errors import StoreDamaged, StoreUnusable, explain
-from txmqtt.backends.sqlite.records import (
+from txmqtt.backends.sqlite.exchange.records import (
     Flight,
     MessageRecord,
     OwedRecord,
@@ -28,10 +28,10 @@ from txmqtt.backends.sqlite.records import (
     ShareRecord,
     TotalsRecord,
 )
-from txmqtt.backends.sqlite.salvage import Salvage
+from txmqtt.backends.sqlite.exchange.salvage import Salvage
+from txmqtt.backends.sqlite.exchange.scrutiny import fault
+from txmqtt.backends.sqlite.exchange.whole import whole
 from txmqtt.backends.sqlite.schema import MESSAGE, SCHEMA, TOTALS, kept_from, message_from, will_from
-from txmqtt.backends.sqlite.scrutiny import fault
-from txmqtt.backends.sqlite.whole import whole
 from txmqtt.codec.errors import MQTTError
 from txmqtt.codec.packets import Subscription
 

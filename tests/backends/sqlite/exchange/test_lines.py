@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.backends.sqlite.support_records import everything, read, stores, written
+from tests.backends.sqlite.exchange.support_records import everything, read, stores, written
 from tests.codec.strategies import brief
-from txmqtt.backends.sqlite import lines
 from txmqtt.backends.sqlite.errors import StoreContentWrong, StoreError, StoreTooNew
-from txmqtt.backends.sqlite.records import Record
-from txmqtt.backends.sqlite.scrutiny import scrutinize
+from txmqtt.backends.sqlite.exchange import lines
+from txmqtt.backends.sqlite.exchange.records import Record
+from txmqtt.backends.sqlite.exchange.scrutiny import scrutinize
 
 HEADER = '{"format":"txmqtt store","version":1}\n'
 END = '{"kind":"end","records":1}\n'

@@ -14,9 +14,9 @@ from contextlib import closing, suppress
 
 from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.errors import StoreNotEmpty, explain
-from txmqtt.backends.sqlite.fill import Filling
+from txmqtt.backends.sqlite.exchange.fill import Filling
+from txmqtt.backends.sqlite.exchange.records import Record
 from txmqtt.backends.sqlite.lock import StoreLock
-from txmqtt.backends.sqlite.records import Record
 from txmqtt.backends.sqlite.schema import SCHEMA
 
 #: So many records between two calls of C{told}.

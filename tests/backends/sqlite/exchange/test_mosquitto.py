@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.backends.sqlite.support_mosquitto import (
+from tests.backends.sqlite.exchange.support_mosquitto import (
     FULL,
     NOW,
     ROWS,
@@ -26,10 +26,10 @@ from tests.backends.sqlite.support_mosquitto import (
     retained,
     subscription,
 )
-from tests.backends.sqlite.support_records import StoreTestCase, everything, written
+from tests.backends.sqlite.exchange.support_records import StoreTestCase, everything, written
 from tests.codec.strategies import brief
 from txmqtt.backends.sqlite.errors import StoreContentWrong, StoreError, StoreForeign, StoreUnusable
-from txmqtt.backends.sqlite.sources import opened
+from txmqtt.backends.sqlite.exchange.sources import opened
 
 SESSIONS = [
     '{"kind":"session","client_id":"one","user":"joe","expiry":4294967295,"parked_at":1700000000.0,"subscriptions":'

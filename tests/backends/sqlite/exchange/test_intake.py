@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from tests.backends.sqlite.support_records import StoreTestCase, everything, read, written
+from tests.backends.sqlite.exchange.support_records import StoreTestCase, everything, read, written
 from txmqtt.backends.sqlite.errors import (
     StoreContentWrong,
     StoreForeign,
@@ -15,9 +15,8 @@ from txmqtt.backends.sqlite.errors import (
     StoreNotEmpty,
     StoreUnusable,
 )
-from txmqtt.backends.sqlite.intake import intake
-from txmqtt.backends.sqlite.lock import StoreLock
-from txmqtt.backends.sqlite.records import (
+from txmqtt.backends.sqlite.exchange.intake import intake
+from txmqtt.backends.sqlite.exchange.records import (
     Flight,
     MessageRecord,
     OwedRecord,
@@ -27,6 +26,7 @@ from txmqtt.backends.sqlite.records import (
     ShareRecord,
     TotalsRecord,
 )
+from txmqtt.backends.sqlite.lock import StoreLock
 from txmqtt.session.message import Message
 
 

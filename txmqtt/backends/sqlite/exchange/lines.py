@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any, Final
 
 from txmqtt.backends.sqlite.errors import StoreContentWrong, StoreTooNew
-from txmqtt.backends.sqlite.objects import from_object, to_object
-from txmqtt.backends.sqlite.records import Record
-from txmqtt.backends.sqlite.taking import Taking, Wrong
+from txmqtt.backends.sqlite.exchange.objects import from_object, to_object
+from txmqtt.backends.sqlite.exchange.records import Record
+from txmqtt.backends.sqlite.exchange.taking import Taking, Wrong
 
 FORMAT: Final = "txmqtt store"
 VERSION: Final = 1

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.errors import StoreContentWrong, StoreForeign, explain
-from txmqtt.backends.sqlite.mosquitto import Belongings, Item
+from txmqtt.backends.sqlite.exchange.mosquitto import Belongings, Item
 from txmqtt.codec.packets import Will
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.property_table import BINARY, PAIR, STRING, TABLE, VARINT

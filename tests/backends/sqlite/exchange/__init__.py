@@ -1,0 +1,3 @@
+"""
+Tests of txmqtt.backends.sqlite.exchange.
+"""
