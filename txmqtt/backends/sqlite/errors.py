@@ -120,9 +120,16 @@ def explain(error: BaseException, path: str) -> StoreError:
     """
     if isinstance(error, StoreError):
         return error
-    if _code(error) in _DAMAGES or (isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error)):
+    if _code(error) in _DAMAGES or (isinstance(error, sqlite3.DatabaseError) and _DAMAGED_TEXT.search(str(error))):
         return damaged(path, str(error))
     return StoreUnusable(f"{path} can't be used: {error}")
+
+
+def locked(path: str, pid: int | None) -> StoreLocked:
+    """
+    Who has a file, as far as that is known.
+    """
+    return StoreLocked(f"{path} is in use by {f'process {pid}' if pid else 'another process'}", pid)
 
 
 def damaged(path: str, found: str) -> StoreDamaged:
