@@ -4,6 +4,7 @@ Why a store can't be used: one class for each thing that somebody can do about i
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 from txmqtt.codec.errors import MQTTError
@@ -86,6 +87,8 @@ _TROUBLES = frozenset(
     }
 )
 _DAMAGES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+#: What is found by Python has no code.
+_DAMAGED_TEXT = re.compile("malformed|Could not decode to UTF-8")
 
 
 def _code(error: BaseException) -> int | None:
