@@ -150,7 +150,7 @@ class Stage:
     """
 
     def __init__(self, policy: Policy | None = None, **settings: Any) -> None:
-        self.reactor = MemoryReactorClock()
+        self.reactor: MemoryReactorClock = settings.pop("reactor", None) or MemoryReactorClock()
         self.endpoint = FakeEndpoint()
         listen = settings.pop("listen", [self.endpoint])
         self.service = BrokerService(
@@ -160,6 +160,7 @@ class Stage:
             policy or Policy(),
             self.reactor.seconds,
             settings.pop("wall", lambda: EPOCH + self.reactor.seconds()),
+            **settings,
         )
 
     def client(self, version: int = MQTT5, **arrival: Any) -> Client:

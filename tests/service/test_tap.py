@@ -5,6 +5,8 @@ The options of C{twistd mqtt-broker}.
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from twisted.application.service import IServiceMaker
@@ -15,6 +17,9 @@ from twisted.python.usage import Options, UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.service.support import scratch
+from txmqtt.backends.sqlite import files
+from txmqtt.backends.sqlite.lock import StoreLock
+from txmqtt.backends.sqlite.schema import SCHEMA
 from txmqtt.broker.policy import DEFAULTS
 from txmqtt.net.auth import FirstOf, IMQTTUser, Realm, UsernamePassword
 from txmqtt.service.process import BrokerProcess
@@ -88,6 +93,51 @@ class OptionTests(SynchronousTestCase):
         self.patch(os, "environ", {"STATE_DIRECTORY": "/var/lib/mqtt"})
         self.assertEqual(parsed()["state-dir"], Path("/var/lib/mqtt"))
 
+    def test_relative_state_directory(self) -> None:
+        """
+        A relative state directory is one of the directory in which the command was given: a daemon may go elsewhere.
+        """
+        options = parsed("--state-dir", "state")
+        self.assertEqual(options["state-dir"], Path.cwd() / "state")
+        self.assertEqual(options.store_path, Path.cwd() / "state" / "mqtt.db")
+
+    def test_store(self) -> None:
+        """
+        Unless told otherwise, all is kept in mqtt.db in the state directory, and no crash undoes what was acknowledged.
+        """
+        options = parsed("--state-dir", "/there")
+        self.assertEqual((options.store_path, options["durability"]), (Path("/there/mqtt.db"), "full"))
+        for store, path in (
+            ("other.db", Path("/there/other.db")),
+            ("/here/x.db", Path("/here/x.db")),
+            ("memory", None),
+        ):
+            with self.subTest(store=store):
+                self.assertEqual(parsed("--state-dir", "/there", "--store", store).store_path, path)
+
+    def test_directory_is_made(self) -> None:
+        """
+        The state directory is made when the store is in it, or when somebody asked for it.
+        """
+        for words, made in (
+            ((), True),
+            (("--store", "memory"), False),
+            (("--store", "/elsewhere/mqtt.db"), False),
+            (("--store", "memory", "--state-dir", "/there"), True),
+            (("--store", "/elsewhere/mqtt.db", "--state-dir", "/there"), True),
+        ):
+            with self.subTest(words=words):
+                self.assertIs(parsed(*words).make_directory, made)
+
+    def test_wrong_store(self) -> None:
+        """
+        A durability that there is not, or no file name at all, is answered with what was seen and what was expected.
+        """
+        for seen in ("maximum", "FULL", ""):
+            said = self.refused("--durability", seen)
+            self.assertEqual(said, f"--durability {seen!r}: expected one of full, normal, off")
+        self.assertEqual(self.refused("--store", ""), "--store '': expected a file name, or memory")
+
     def test_version(self) -> None:
         """
         C{--version} tells ours, not Twisted's.
@@ -140,6 +190,112 @@ class AuthTests(SynchronousTestCase):
         self.assertEqual(self.login(options, b"bob", b"hammer"), "bob")
         self.assertIsNone(self.login(options, b"ann", b"hammer"))
         self.assertEqual(set(options["credInterfaces"]), {IAnonymous, IUsernamePassword})
+
+
+def daemon(*words: str) -> BrokerOptions:
+    """
+    The options of a broker that goes to the background.
+    """
+    options = parsed("--listen", "tcp:0:interface=127.0.0.1", *words)
+    options.parent = twistd = Options()
+    twistd.update(nodaemon=False, chroot=None)
+    return options
+
+
+def make_store(path: Path, *changes: str) -> None:
+    """
+    A store that a broker left, and what somebody did to it.
+    """
+    files.create(str(path))
+    with closing(files.connect(str(path), "rw")) as connection:
+        files.prepare(connection, str(path), "off")
+        files.migrate(connection, str(path), SCHEMA, 0)
+        for change in changes:
+            connection.execute(change)
+
+
+class StoreTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = scratch(self)
+        self.path = self.folder / "mqtt.db"
+
+    def refused(self) -> str:
+        """
+        What the person at the terminal reads in place of a daemon.
+        """
+        with self.assertRaises(SystemExit) as caught:
+            makeService(daemon("--state-dir", str(self.folder)))
+        said = str(caught.exception.code)
+        self.assertEqual(said.count("\n"), 0)
+        return said
+
+    def test_nothing_is_made_early(self) -> None:
+        """
+        Whoever makes the service, as twistd does before it forks, makes no file and leaves none open, whether there is
+        a store already or not.
+        """
+        state = self.folder / "state"
+        for options in (daemon("--state-dir", str(state)), parsed("--state-dir", str(state))):
+            makeService(options)
+            self.assertEqual(os.listdir(self.folder), [])
+        make_store(self.path)
+        before = self.path.read_bytes(), os.listdir(self.folder)
+        opened = os.listdir("/proc/self/fd")
+        makeService(daemon("--state-dir", str(self.folder)))
+        self.assertEqual((self.path.read_bytes(), os.listdir(self.folder)), before)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), len(opened))
+
+    def test_what_a_crash_left(self) -> None:
+        """
+        What a broker that was killed left in its log counts.
+        """
+        make_store(self.path)
+        with closing(files.connect(str(self.path), "rw")) as held:
+            held.execute("UPDATE meta SET value = 7 WHERE key = 'batch'")
+            makeService(daemon("--state-dir", str(self.folder)))
+            held.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
+            self.assertIn("mqtt.db-wal", os.listdir(self.folder))
+            self.assertIn("has schema 99", self.refused())
+
+    def test_unusable(self) -> None:
+        """
+        For a daemon, a store that can't be used is found out while there is still somebody to tell, in one line.
+        """
+        newer = f"UPDATE meta SET value = {SCHEMA.version + 1} WHERE key = 'schema'"
+        for change, words in (
+            (newer, f"has schema {SCHEMA.version + 1}, written by a newer txmqtt; this one knows {SCHEMA.version}"),
+            ("UPDATE meta SET value = 'cook book' WHERE key = 'application'", "is a store of cook book, not of txmqtt"),
+            ("DELETE FROM meta WHERE key = 'schema'", "is damaged (its table meta is incomplete)"),
+        ):
+            with self.subTest(change=change):
+                self.path.unlink(missing_ok=True)
+                make_store(self.path, change)
+                self.assertIn(f"mqtt-broker: {self.path} {words}", self.refused())
+        self.path.unlink()
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("CREATE TABLE recipe (name)")
+        self.assertIn(f"mqtt-broker: {self.path} is a database of another program", self.refused())
+        self.path.write_bytes(b"no database" * 100)
+        self.assertIn(f"mqtt-broker: {self.path} is damaged (file is not a database)", self.refused())
+
+    def test_in_use(self) -> None:
+        """
+        So is a store that another broker has, with the number of its process as far as that is known.
+        """
+        make_store(self.path)
+        lock = StoreLock(str(self.path))
+        lock.acquire()
+        self.addCleanup(lock.release)
+        self.assertEqual(self.refused(), f"mqtt-broker: {self.path} is in use by process {os.getpid()}")
+        os.truncate(lock.path, 0)
+        self.assertEqual(self.refused(), f"mqtt-broker: {self.path} is in use by another process")
+
+    def test_in_the_foreground(self) -> None:
+        """
+        With -n all that is found out when it starts.
+        """
+        make_store(self.path, "UPDATE meta SET value = 99 WHERE key = 'schema'")
+        makeService(parsed("--state-dir", str(self.folder)))
 
 
 class MakerTests(SynchronousTestCase):

@@ -24,11 +24,13 @@ from twisted.python.failure import Failure
 
 from txmqtt._build import __version__, compiled
 from txmqtt.backends.memory import MemoryBackend
+from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.backend import SqliteBackend
-from txmqtt.backends.sqlite.errors import StoreError
+from txmqtt.backends.sqlite.worker import ThreadWorker, Worker
 from txmqtt.broker.core import Broker
 from txmqtt.broker.policy import DEFAULTS, Policy
 from txmqtt.broker.revival import recover
+from txmqtt.broker.shapes import UNAVAILABLE
 from txmqtt.broker.stats import Stats
 from txmqtt.codec import reasons
 from txmqtt.codec.errors import Refused
@@ -94,11 +96,15 @@ class BrokerService(Service):
         wall: Callable[[], float] = wall_time,
         store: str | PathLike[str] | None = None,
         durability: str = "full",
+        workers: Callable[[str], Worker] = ThreadWorker,
+        connect: files.Connect = files.connect,
     ) -> None:
         """
         @param reactor: opens the listeners, and is the clock of every alarm.
         @param seconds: a clock that never jumps.
         @param wall: what time it is for the world.
+        @param workers: makes what the store's writing and reading run on.
+        @param connect: opens its file.
         """
         self.policy = policy
         self._reactor = reactor
@@ -106,6 +112,7 @@ class BrokerService(Service):
         self._wall = wall
         self._store = os.path.abspath(store) if store is not None else None
         self._durability = durability
+        self._disk = workers, connect
         self._places = list(listen)
         self._portal = portal
         self._build()
@@ -130,11 +137,18 @@ class BrokerService(Service):
             self._backend = MemoryBackend(self.policy, self.stats, self._turn)
         else:
             self._backend = SqliteBackend(
-                self.policy, self.stats, self._turn, self._store, self._reactor, self._durability, self._seconds
+                self.policy,
+                self.stats,
+                self._turn,
+                self._store,
+                self._reactor,
+                self._durability,
+                self._seconds,
+                *self._disk,
             )
         self.broker = Broker(self.policy, self._turn, self.stats, self._backend)
         self._listeners = [self._listener(place, self._portal) for place in self._places]
-        self._used = False
+        self._used = self._back = False
 
     def _listener(self, place: str | IStreamServerEndpoint, portal: Portal | None) -> Listener:
         endpoint = listener(self._reactor, place) if isinstance(place, str) else place
@@ -172,6 +186,8 @@ class BrokerService(Service):
         if not self._begun:
             self.privilegedStartService()
         self._bring_back()
+        self._back = True
+        self._ready()
         Service.startService(self)
         self._started_at = self._next_stats = self._seconds()
         self._next_backend_sweep = self._started_at + BACKEND_SWEEP
@@ -192,7 +208,8 @@ class BrokerService(Service):
             backend.start()
             sessions = recover(self.broker)
             backend.recovered_all()
-        except StoreError as error:
+        except Exception as error:
+            backend.abandon()
             self._failed(Failure(error))
             raise
         finally:
@@ -212,6 +229,11 @@ class BrokerService(Service):
     def _opened(self, _: object) -> None:
         self._open = True
         self._announce()
+        self._ready()
+
+    def _ready(self) -> None:
+        if not (self._open and self._back):
+            return
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.callback(self.addresses)
@@ -223,7 +245,7 @@ class BrokerService(Service):
         trouble = error.subFailure.value if isinstance(error, FirstError) else error
         assert trouble is not None
         self._trouble = trouble
-        self._begun = False
+        self._begun = self._open = False
         _log.critical("{trouble}", trouble=str(trouble))
         for each in self._listeners:
             each.close()
@@ -260,9 +282,10 @@ class BrokerService(Service):
 
     def whenReady(self) -> Deferred[list[IAddress]]:
         """
-        Fires with C{addresses} when every listener is open; fails with C{CannotListen} when one can't be.
+        Fires with C{addresses} when every listener is open and all is back that the store has; fails with
+        C{CannotListen} or C{StoreError} when one can't be.
         """
-        if self._open:
+        if self._open and self._back:
             return succeed(self.addresses)
         if self._trouble is not None:
             return fail(self._trouble)
@@ -308,7 +331,7 @@ class BrokerService(Service):
         Publish from the program that the broker runs in.
 
         @return: fires with the reason code when all is kept that must be; fails with C{Refused} when nobody whom the
-            message was for had room.
+            message was for had room, or it can't be stored.
         @raise ValueError: no client could publish this either.
         """
         if not isinstance(topic, str) or not isinstance(payload, bytes):
@@ -318,6 +341,8 @@ class BrokerService(Service):
             raise ValueError(wrong)
         if qos not in (0, 1, 2):
             raise ValueError(f"QoS is {qos!r}; expected 0, 1 or 2")
+        if self._store is not None and not self._back:
+            return fail(Refused("not published: the store is not open", UNAVAILABLE.reason))
         self._turn.now = self._seconds()
         ticket = self.broker.publish(name, payload, qos, retain, properties)
         if not self._flush_due:  # all that is published in one turn of the reactor shares its writes
@@ -369,6 +394,7 @@ class BrokerService(Service):
         over += [factory.whenEmpty() for factory in factories]
         gone = gatherResults(over, consumeErrors=True)
         backend = self._backend
-        if isinstance(backend, SqliteBackend):
+        if isinstance(backend, SqliteBackend) and self._back:
             gone.addCallback(lambda _: backend.stop())
+        self._back = False
         return gone.addCallback(lambda _: _log.info("the broker has stopped"))

@@ -141,8 +141,9 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
             raise usage.UsageError("--store '': expected a file name, or memory")
         directory = state_directory(self["state-dir"], os.environ).absolute()
         self.store_path = None if self["store"] == IN_MEMORY else directory / self["store"]
-        # With everything in memory the directory is made only for who asked for it.
-        self.make_directory = self["state-dir"] is not None or self.store_path is not None
+        # Unless the store is in it, the directory is made only for who asked for it.
+        inside = self.store_path is not None and directory in self.store_path.parents
+        self.make_directory = self["state-dir"] is not None or inside
         self["state-dir"] = directory
 
 

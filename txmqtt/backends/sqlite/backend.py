@@ -159,6 +159,12 @@ class SqliteBackend:
         self._note_totals()
         return self.journal.close()
 
+    def abandon(self) -> None:
+        """
+        Let go of a file that could not be brought back, as it is.
+        """
+        self.journal.abandon()
+
     # Sessions
 
     def open(self, claim: Claim, owner: Owner) -> None:

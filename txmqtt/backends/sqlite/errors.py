@@ -4,6 +4,7 @@ Why a store can't be used: one class for each thing that somebody can do about i
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 from txmqtt.codec.errors import MQTTError
@@ -86,6 +87,8 @@ _TROUBLES = frozenset(
     }
 )
 _DAMAGES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+#: What is found by Python has no code.
+_DAMAGED_TEXT = re.compile("malformed|Could not decode to UTF-8")
 
 
 def _code(error: BaseException) -> int | None:
@@ -120,7 +123,7 @@ def explain(error: BaseException, path: str) -> StoreError:
     """
     if isinstance(error, StoreError):
         return error
-    if _code(error) in _DAMAGES or (isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error)):
+    if _code(error) in _DAMAGES or (isinstance(error, sqlite3.DatabaseError) and _DAMAGED_TEXT.search(str(error))):
         return damaged(path, str(error))
     if is_unfinished(error):
         return StoreUnusable(
@@ -130,6 +133,7 @@ def explain(error: BaseException, path: str) -> StoreError:
     return StoreUnusable(f"{path} can't be used: {error}")
 
 
+<<<<<<< HEAD
 def is_unfinished(error: BaseException) -> bool:
     """
     Whether all that is wrong is a change that a crash broke off, and that whoever opens the file to write takes back.
@@ -137,6 +141,13 @@ def is_unfinished(error: BaseException) -> bool:
     So it can be while a file is made, or is given its write-ahead log.
     """
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK
+=======
+def locked(path: str, pid: int | None) -> StoreLocked:
+    """
+    Who has a file, as far as that is known.
+    """
+    return StoreLocked(f"{path} is in use by {f'process {pid}' if pid else 'another process'}", pid)
+>>>>>>> 51abb742db554648bbfee2594dbce20fbecbc431
 
 
 def damaged(path: str, found: str) -> StoreDamaged:

@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from txmqtt.backends.sqlite.errors import (
     StoreForeign,
-    StoreLocked,
     StoreTooNew,
     StoreTooOld,
     StoreUnusable,
@@ -22,6 +21,7 @@ from txmqtt.backends.sqlite.errors import (
     explain,
     is_trouble,
     is_unfinished,
+    locked,
 )
 from txmqtt.backends.sqlite.lock import StoreLock
 from txmqtt.backends.sqlite.tables import Schema
@@ -49,7 +49,7 @@ def connect(path: str, mode: str) -> sqlite3.Connection:
     """
     Open a file.
 
-    @param mode: C{ro}, C{rw}, or C{rwc} to make it where there is none.
+    @param mode: C{ro}, C{rw}, or C{rwc} to make it where there is none; C{ro&immutable=1} where nobody writes to it.
     """
     return sqlite3.connect(
         f"file:{quote(os.path.abspath(path))}?mode={mode}",
@@ -163,15 +163,17 @@ def look(path: str, schema: Schema) -> None:
     """
     if not os.path.exists(path):
         return
+    holder = StoreLock(path).holder()
+    if holder is not None:
+        raise locked(path, holder or None)
+    # Who reads a file that has no log makes one, unless the file is said not to change.
+    mode = "ro" if os.path.exists(os.path.realpath(path) + "-wal") else "ro&immutable=1"
     try:
-        with closing(connect(path, "ro")) as connection:
+        with closing(connect(path, mode)) as connection:
             whose(connection, path, schema)
     except sqlite3.Error as error:
         if not is_unfinished(error):
             raise explain(error, path) from None
-    holder = StoreLock(path).holder()
-    if holder is not None:
-        raise StoreLocked(f"{path} is in use by process {holder}", holder)
 
 
 def migrate(connection: sqlite3.Connection, path: str, schema: Schema, version: int) -> None:

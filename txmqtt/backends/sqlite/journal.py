@@ -377,6 +377,13 @@ class Journal(Saying):
         self._reader.finish().addCallback(lambda _: self._worker.do(self._shut))
         return self._closing
 
+    def abandon(self) -> None:
+        """
+        Let go of the file as it is, before anything was written. Blocks.
+        """
+        self._opened, self._over = False, True
+        self._writer.abandon()
+
     def _shut(self) -> None:
         self._writer.close()
         self._reactor.callFromThread(self._closed)

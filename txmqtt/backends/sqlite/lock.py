@@ -7,7 +7,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from txmqtt.backends.sqlite.errors import StoreLocked, StoreUnusable
+from txmqtt.backends.sqlite.errors import StoreUnusable, locked
 
 
 class StoreLock:
@@ -40,8 +40,7 @@ class StoreLock:
         except BlockingIOError:
             pid = self._holder(held)
             os.close(held)
-            who = f"process {pid}" if pid else "another process"
-            raise StoreLocked(f"{self.path.removesuffix('.lock')} is in use by {who}", pid) from None
+            raise locked(self.path.removesuffix(".lock"), pid) from None
         except OSError as error:
             os.close(held)
             raise StoreUnusable(f"{self.path} can't be locked: {error.strerror}") from None

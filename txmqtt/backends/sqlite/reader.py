@@ -7,7 +7,7 @@ A read sees all that was committed before it began, and nothing of what still wa
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -100,7 +100,7 @@ class Reader:
                 return
             after = rows[-1][: len(after)]
 
-    def rows(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
+    def rows(self, sql: str, parameters: Sequence[Value] = ()) -> Generator[Row, None, None]:
         """
         The rows of a query, read here and now: for the start, before there is anybody to keep waiting.
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from typing import Any
 
+from txmqtt.backends.sqlite.errors import damaged
 from txmqtt.backends.sqlite.journal import Journal
 from txmqtt.backends.sqlite.ledger import SqliteLedger
 from txmqtt.backends.sqlite.schema import kept_from, message_from, will_from
@@ -15,6 +17,7 @@ from txmqtt.broker.owed import Owed
 from txmqtt.broker.piles import Holding, Pile
 from txmqtt.broker.shapes import Claim, Survivor
 from txmqtt.broker.shelves import Shelves
+from txmqtt.codec.errors import ProtocolError
 
 #: The rows of a query; what they hold is known by the query.
 Rows = Callable[[str], Iterator[Any]]
@@ -36,7 +39,15 @@ def recover(
     @return: the sessions, and what was noted, by name.
     @raise StoreError: the file can't be read.
     """
-    rows: Rows = journal.rows
+    try:
+        with ExitStack() as begun:  # whoever looks at what went wrong must not keep the file open
+            return _read(lambda sql: begun.enter_context(closing(journal.rows(sql))), owed, ledger, shelves)
+    except (ProtocolError, ValueError, TypeError, LookupError, AttributeError) as error:
+        # What SQLite reads need not be what was written: it has no checksums.
+        raise damaged(journal.path, str(error)) from error
+
+
+def _read(rows: Rows, owed: Owed, ledger: SqliteLedger, shelves: Shelves) -> tuple[list[Survivor], dict[str, Any]]:
     ((last,),) = rows(NUMBERS)
     owed.last_ref = last or 0
     survivors: dict[int, Survivor] = {}

@@ -113,8 +113,7 @@ class Writer:
             self.number = self._last(connection)
             files.sync_names(self.path)
         except Exception as error:
-            self._shut()
-            self._lock.release()
+            self.abandon()
             raise explain(error, self.path) from None
 
     def _last(self, connection: sqlite3.Connection) -> int:
@@ -172,6 +171,12 @@ class Writer:
         """
         with suppress(Exception):  # all that was acknowledged is in the log
             self.checkpoint("TRUNCATE")
+        self.abandon()
+
+    def abandon(self) -> None:
+        """
+        Let go of the file as it is.
+        """
         self._shut()
         self._lock.release()
 
