@@ -129,6 +129,4 @@ class Machine:
         journal = backend.journal
         journal._hush()
         journal._lingering.stop()
-        journal._opened = False
-        journal._writer._shut()
-        journal._writer._lock.release()
+        journal.abandon()

@@ -3,6 +3,7 @@ What is changed in memory is on disk when its ticket says so.
 """
 
 from tests.backends.sqlite.support import CLIENT, MESSAGE, QUEUE, SCHEMA, JournalTestCase
+from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.errors import StoreError
 from txmqtt.backends.sqlite.journal import Journal
 from txmqtt.backends.sqlite.shapes import Limits
@@ -216,7 +217,7 @@ class ClosingTests(JournalTestCase):
         self.work()
         self.successResultOf(closed)
         self.assertTrue(ticket.done and not ticket.failed)
-        self.assertEqual(self.journal.sizes()[1], 0)
+        self.assertEqual(files.size(self.path + "-wal"), 0)
         self.assertEqual(self.ids(), [1])
         self.assertTrue(all(worker.stopped for worker in self.workers))
         again = self.make()
@@ -267,4 +268,4 @@ class LogTests(JournalTestCase):
                 self.journal.put(QUEUE, (number, seq, number))
             self.write()
         self.assertGreater(self.journal.figures.checkpoints, 3)
-        self.assertLess(self.journal.sizes()[1], 3 << 20)
+        self.assertLess(files.size(self.path + "-wal"), 3 << 20)

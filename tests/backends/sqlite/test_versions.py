@@ -12,8 +12,8 @@ from tests.backends.sqlite.support_backend import Machine
 from tests.backends.sqlite.support_disk import DiskTestCase, left_on, raise_town
 from tests.backends.sqlite.support_versions import SAID, VERSIONS, build
 from tests.broker.support import Peer
+from txmqtt.backends.sqlite.exchange.soundness import check
 from txmqtt.backends.sqlite.schema import SCHEMA
-from txmqtt.backends.sqlite.soundness import check
 from txmqtt.broker.policy import Policy
 from txmqtt.codec.constants import PUBCOMP, PUBREC, PUBREL
 from txmqtt.codec.packets import Ack, Packet, Publish

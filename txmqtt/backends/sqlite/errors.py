@@ -133,7 +133,6 @@ def explain(error: BaseException, path: str) -> StoreError:
     return StoreUnusable(f"{path} can't be used: {error}")
 
 
-<<<<<<< HEAD
 def is_unfinished(error: BaseException) -> bool:
     """
     Whether all that is wrong is a change that a crash broke off, and that whoever opens the file to write takes back.
@@ -141,13 +140,13 @@ def is_unfinished(error: BaseException) -> bool:
     So it can be while a file is made, or is given its write-ahead log.
     """
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK
-=======
+
+
 def locked(path: str, pid: int | None) -> StoreLocked:
     """
     Who has a file, as far as that is known.
     """
     return StoreLocked(f"{path} is in use by {f'process {pid}' if pid else 'another process'}", pid)
->>>>>>> 51abb742db554648bbfee2594dbce20fbecbc431
 
 
 def damaged(path: str, found: str) -> StoreDamaged:

@@ -167,7 +167,8 @@ def look(path: str, schema: Schema) -> None:
     if holder is not None:
         raise locked(path, holder or None)
     # Who reads a file that has no log makes one, unless the file is said not to change.
-    mode = "ro" if os.path.exists(os.path.realpath(path) + "-wal") else "ro&immutable=1"
+    beside = (os.path.realpath(path) + suffix for suffix in ("-wal", "-journal"))
+    mode = "ro" if any(map(os.path.exists, beside)) else "ro&immutable=1"
     try:
         with closing(connect(path, mode)) as connection:
             whose(connection, path, schema)

@@ -210,17 +210,12 @@ class Journal(Saying):
         """
         return max((now - each.since for each in (*self._waiting, self._batch) if each is not None), default=0.0)
 
-    def sizes(self) -> tuple[int, int]:
-        """
-        Bytes of the database file and of its write-ahead log.
-        """
-        return files.size(self.path), files.size(self.path + "-wal")
-
     def topics(self) -> list[tuple[str, str]]:
         """
         What is counted, and how far the disk is behind, each with its topic below C{$SYS/broker/}.
         """
-        return self.figures.topics(self.oldest(self._seconds()), *self.sizes())
+        data, log = files.size(self.path), files.size(self.path + "-wal")
+        return self.figures.topics(self.oldest(self._seconds()), data, log)
 
     # The writer's thread
 
@@ -371,7 +366,6 @@ class Journal(Saying):
         if self._batch is not None and self.healthy:
             self._offer(self._batch)
         self._hush()
-        self._lingering.stop()
         self._opened = False
         self._closing = Deferred()
         self._reader.finish().addCallback(lambda _: self._worker.do(self._shut))
