@@ -18,6 +18,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.service.support import FakeEndpoint, scratch
+from txmqtt.backends.sqlite.errors import StoreError
 from txmqtt.broker.policy import Policy
 from txmqtt.service import process
 from txmqtt.service.broker import BrokerService
@@ -89,6 +90,22 @@ class ProcessTests(SynchronousTestCase):
         with self.assertRaises(CannotListen) as caught:
             self.process(bad).privilegedStartService()
         self.assertEqual(self.shown(caught.exception), "mqtt-broker: cannot listen on fake: Address already in use\n")
+
+    def test_store(self) -> None:
+        """
+        So does a store that can't be opened.
+        """
+        path = scratch(self) / "nowhere" / "mqtt.db"
+        endpoint = FakeEndpoint()
+        broker = BrokerService(self.reactor, [endpoint], None, Policy(), store=path)
+        made = BrokerProcess(broker, self.reactor)
+        made.privilegedStartService()
+        with self.assertRaises(StoreError) as caught:
+            made.startService()
+        self.assertEqual(
+            self.shown(caught.exception), f"mqtt-broker: {path} can't be made: there is no directory {path.parent}\n"
+        )
+        self.assertFalse(endpoint.port.listening)
 
     def test_listener_too_late(self) -> None:
         """
