@@ -81,6 +81,76 @@ class PileTests(SynchronousTestCase):
             self.assertEqual(pile.size, sum(each.message.size for each in model))
 
 
+class BehindTests(SynchronousTestCase):
+    """
+    Piles whose end is in a store.
+    """
+
+    def pile(self, *refs: int) -> Pile:
+        pile = Pile(7)
+        for ref in refs:
+            each = item()
+            each.ref = ref
+            pile.append(each)
+        return pile
+
+    def test_counts(self) -> None:
+        """
+        What is behind counts, and takes room, as what is in memory does.
+        """
+        pile = self.pile(1, 2)
+        size = pile.size
+        pile.add_behind(3, 1_000)
+        self.assertEqual((len(pile), pile.size, pile.front), (5, size + 1_000, size))
+        self.assertTrue(pile.room(Message(b"t", b""), Policy(max_queued_messages=6)))
+        self.assertFalse(pile.room(Message(b"t", b""), Policy(max_queued_messages=5)))
+        self.assertFalse(pile.room(Message(b"t", b""), Policy(max_queued_bytes=size + 1_200)))
+
+    def test_far(self) -> None:
+        """
+        A message waits behind when others do, or when there is much in memory; one that is larger than all that may be
+        there comes into memory when it is alone.
+        """
+        policy = Policy(queue_page=2, queue_page_bytes=600)
+        self.assertFalse(self.pile(1).far(policy))
+        self.assertTrue(self.pile(1, 2).far(policy))
+        self.assertTrue(self.pile(1, 2, 3).far(Policy(queue_page_bytes=600)))
+        self.assertFalse(Pile(7).far(Policy(queue_page_bytes=0)))
+        pile = self.pile(1)
+        pile.add_behind(1, 10)
+        self.assertTrue(pile.far(policy))
+
+    def test_put_away(self) -> None:
+        """
+        A pile that nobody takes from has nothing in memory, and loses nothing: what is read next begins at its start.
+        """
+        pile = self.pile(4, 5)
+        pile.add_behind(1, 100)
+        pile.fetching = True
+        before = len(pile), pile.size
+        pile.put_away()
+        self.assertEqual((len(pile), pile.size), before)
+        self.assertEqual((list(pile.waiting), pile.behind, pile.front, pile.last), ([], 3, 0, 0))
+        self.assertEqual((pile.fetching, pile.epoch), (False, 1))
+        pile.append(item())
+        self.assertEqual(len(Pile().waiting), 0)  # those that have nothing do not share what one of them gets
+
+    def test_stale(self) -> None:
+        """
+        It is known when something behind may have expired, also of what was put away.
+        """
+        pile = Pile(7)
+        pile.append(item(expires_at=50.0))
+        pile.add_behind(2, 20, 70.0)
+        self.assertFalse(pile.stale(60.0))
+        pile.put_away()
+        self.assertEqual((pile.stale(49.0), pile.stale(50.0)), (False, True))
+        pile.looked_through(51.0)
+        self.assertEqual((pile.stale(50.0), pile.stale(51.0)), (False, True))
+        pile.add_behind(-3, 0)
+        self.assertFalse(pile.stale(1e9))
+
+
 class HoldingTests(SynchronousTestCase):
     def test_ready(self) -> None:
         """
