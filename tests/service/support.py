@@ -60,6 +60,8 @@ class FakePort:
 class FakeEndpoint:
     """
     An endpoint that opens when the test says so.
+
+    @ivar slow: it takes its time: C{opening} is for the test to fire.
     """
 
     def __init__(self, address: IAddress = LOOPBACK, error: Exception | None = None, slow: bool = False) -> None:
@@ -68,7 +70,7 @@ class FakeEndpoint:
         self.opening: Deferred[FakePort] = Deferred()
         self.factory: BrokerFactory | None = None
         self._error = error
-        self._slow = slow
+        self.slow = slow
 
     def _cancel(self, _: object) -> None:
         self.cancelled = True
@@ -80,7 +82,7 @@ class FakeEndpoint:
         self.opening = Deferred(self._cancel)
         if self._error is not None:
             self.opening.errback(self._error)
-        elif not self._slow:
+        elif not self.slow:
             self.opening.callback(self.port)
         return self.opening
 
