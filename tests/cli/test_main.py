@@ -4,8 +4,7 @@ The command C{txmqtt} itself.
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
+from importlib.metadata import entry_points
 
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
@@ -34,5 +33,5 @@ class MainTests(SynchronousTestCase):
         """
         It is installed under its name.
         """
-        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-        self.assertEqual(project["scripts"], {"txmqtt": f"{module.__name__}:main"})
+        (script,) = entry_points(group="console_scripts", name="txmqtt")
+        self.assertEqual(script.value, f"{module.__name__}:main")

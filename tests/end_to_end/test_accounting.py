@@ -31,6 +31,7 @@ from benchmarks.accounting.verdict import Verdict, judge
 from txmqtt.codec.constants import MQTT5, MQTT311
 from txmqtt.codec.packets import Publish
 from txmqtt.codec.properties import Properties
+from txmqtt.codec.property_table import TABLE
 
 ANNA = Person("anna", MQTT5, topics=(Topic(b"t/1"), Topic(b"t/2")))
 BERT = Person("bert", MQTT5, wishes=(Wish(b"t/#", 2, 7),))
@@ -74,7 +75,7 @@ def got(name: str, message: Message, packet_id: int = 0, retain: bool = False) -
     packet_id = packet_id or message.number + 1
     said = message.properties
     if name == "bert":
-        words = {} if said is None else {key: value for key, value in vars(said).items() if value}
+        words = {} if said is None else {law.name: getattr(said, law.name) for law in TABLE}
         said = Properties(**{**words, "subscription_identifiers": (7,)})
     elif name in ("carl", "emil"):
         said = None

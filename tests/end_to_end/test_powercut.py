@@ -14,14 +14,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.disk.shim import library
 from tests.end_to_end.support import HOME, environment
 
-ROOT = str(Path(__file__).resolve().parents[2])
+#: What holds the tests and the benchmarks; not where a link leads, because the package may be there too.
+ROOT = str(Path(__file__).absolute().parents[2])
 
 
 def powercut(*words: str) -> subprocess.CompletedProcess[str]:
     """
-    Run the script, against the package under test: with C{-P} the checkout is found after it.
+    Run the script, against the package under test: beside it there may be a package "tests" of somebody else's.
     """
-    paths = {**environment(), "PYTHONPATH": os.pathsep.join((HOME, ROOT))}
+    paths = {**environment(), "PYTHONPATH": os.pathsep.join((ROOT, HOME))}
     command = [sys.executable, "-P", "-m", "benchmarks.powercut", "--seed", "1", *words]
     return subprocess.run(command, env=paths, capture_output=True, text=True, timeout=120)
 

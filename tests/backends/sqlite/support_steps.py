@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from tempfile import mkdtemp
@@ -68,6 +68,20 @@ class SteppingTestCase(SynchronousTestCase):
         assert program.stdout is not None
         self._lines = iter(program.stdout)
 
+    def note(self, line: str) -> str:
+        """
+        Remember what it says.
+
+        @return: the first word.
+        """
+        said, _, rest = line.strip().partition(" ")
+        if said == "kept":
+            number, when = rest.split()
+            self.kept.append((float(when), int(number)))
+        else:
+            self.heard.append(line.strip())
+        return said
+
     def hear(self, word: str, count: int = 1) -> str:
         """
         Wait until it says this word, so many times.
@@ -75,17 +89,28 @@ class SteppingTestCase(SynchronousTestCase):
         @return: the last such line.
         """
         for line in self._lines:
-            said, _, rest = line.strip().partition(" ")
-            if said == "kept":
-                number, when = rest.split()
-                self.kept.append((float(when), int(number)))
-            else:
-                self.heard.append(line.strip())
+            said = self.note(line)
             if said == word:
                 count -= 1
                 if count == 0:
                     return line.strip()
         raise AssertionError(f"the program ended before it said {word!r}: {self.heard}")
+
+    def trouble(self, fault: Callable[[], None]) -> None:
+        """
+        Have a fault, and hear of it. One that comes once may be met by a checkpoint, which nobody waits for: then it
+        comes again.
+        """
+        while True:
+            fault()
+            for line in self._lines:
+                said = self.note(line)
+                if said == "troubled":
+                    return
+                if said == "kept" and len(self.kept) % 40 == 0:
+                    break
+            else:
+                raise AssertionError(f"the program ended before it was in trouble: {self.heard}")
 
     def kill(self) -> None:
         """

@@ -2,6 +2,7 @@
 A journal on a disk whose system calls fail: nothing is acknowledged that was not written, and it recovers by itself.
 """
 
+from functools import partial
 from random import Random
 
 from tests.backends.sqlite.support_steps import SteppingTestCase
@@ -70,8 +71,7 @@ class FaultTests(SteppingTestCase):
         acknowledged is.
         """
         self.faults.lose_syncs()
-        self.faults.fail("sync", times=1)
-        self.hear("troubled")
+        self.trouble(lambda: self.faults.fail("sync", times=1))
         self.hear("recovered")
         self.hear("kept", 20)
         self.kill()
@@ -136,8 +136,7 @@ class MendingTests(SteppingTestCase):
                 self.start()
                 self.hear("kept", 20)
                 self.faults.lose_syncs()
-                self.faults.fail("sync", times=times)
-                self.hear("troubled")
+                self.trouble(partial(self.faults.fail, "sync", times=times))
                 since = self.kept[-1][0]
                 self.hear("recovered")
                 self.kill()
