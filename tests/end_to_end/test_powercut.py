@@ -38,7 +38,7 @@ class PowerCutTests(SynchronousTestCase):
         Nothing that was acknowledged is lost when the power fails, nothing at QoS 2 comes twice, and all sessions,
         subscriptions and retained messages are still there.
         """
-        ended = powercut("--cuts", "6", "--recordings", "1")
+        ended = powercut("--cuts", "4", "--recordings", "1")
         self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
         self.assertIn("nothing lost", ended.stdout)
 
