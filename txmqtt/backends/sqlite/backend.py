@@ -318,6 +318,7 @@ class SqliteBackend:
         if expired:
             self._hall.dropped(expired, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
         self._ledger.purge_all()
+        self._owed.go_on()  # a queue that could not be read is read again, though nothing be written meanwhile
         self._note_totals()
 
     def _note_totals(self) -> None:

@@ -71,7 +71,7 @@ class SqliteLedger:
         self._holders: dict[int, Holding | Group] = {}
         self._shares: dict[tuple[str, bytes, bytes], int] = {}
         self._backlogs: dict[int, Pile] = {}
-        self._purging: list[Pile] | None = None  # for whom what has expired is being read
+        self._purging: dict[Pile, None] | None = None  # for whom what has expired is being read
 
     # Who there is
 
@@ -227,9 +227,9 @@ class SqliteLedger:
         See C{Ledger.purge}: all piles are looked through at once.
         """
         if self._purging is not None:
-            self._purging.append(pile)
+            self._purging[pile] = None  # once, however often it is asked for meanwhile
             return
-        self._purging = [pile]
+        self._purging = {pile: None}
         reading = self.read(EXPIRED, (self._turn.wall, _EXPIRED_AT_ONCE))
         reading.addCallbacks(self._expired, self._not_purged)
         reading.addErrback(_failed)
@@ -242,7 +242,7 @@ class SqliteLedger:
             self.purge(Pile())
 
     def _expired(self, rows: list[Any]) -> None:
-        asked, self._purging = self._purging or [], None
+        asked, self._purging = self._purging or {}, None
         self.begin_turn()
         for ref, holder, size in rows:
             who = self._holders.get(holder)
