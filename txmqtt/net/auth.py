@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hmac import compare_digest
+from typing import Any
 
 from twisted.cred.checkers import ANONYMOUS, ICredentialsChecker
-from twisted.cred.credentials import Anonymous, IAnonymous, ICredentials, IUsernamePassword
+from twisted.cred.credentials import IAnonymous, ICredentials, IUsernamePassword
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IAddress
 from zope.interface import Attribute, Interface, implementer
 
 from txmqtt.codec.packets import Connect
@@ -74,10 +76,38 @@ class User:
         return True
 
 
+class Identity:
+    """
+    Whom a checker recognised, where a name does not say it all: what C{requestAvatarId} may answer instead of one.
+
+    @ivar name: the user name; None for anonymous.
+    @ivar permissions: what he may do, an C{IMQTTUser}; None where the realm decides.
+    """
+
+    def __init__(self, name: str | None, permissions: object | None = None) -> None:
+        self.name = name
+        self.permissions = permissions
+
+
+#: What a checker may answer: Twisted's own answer with bytes, or C{ANONYMOUS}.
+AvatarId = bytes | str | tuple[()] | Identity
+
+
+def identity(avatar_id: AvatarId) -> Identity:
+    """
+    Whom a checker means, whatever the form of its answer.
+    """
+    if isinstance(avatar_id, Identity):
+        return avatar_id
+    if isinstance(avatar_id, tuple):
+        return Identity(None)
+    return Identity(avatar_id.decode() if isinstance(avatar_id, bytes) else avatar_id)
+
+
 @implementer(IRealm)
 class Realm:
     """
-    Every user whom a checker lets in may do everything.
+    Every user whom a checker lets in may do everything, unless the checker itself says what he may do.
 
     @param make: makes the user from a name, None for anonymous.
     """
@@ -86,18 +116,17 @@ class Realm:
         self._make = make
 
     def requestAvatar(
-        self, avatarId: bytes | str | tuple[()], mind: object, *interfaces: object
+        self, avatarId: AvatarId, mind: object, *interfaces: object
     ) -> Deferred[tuple[type[Interface], object, Callable[[], None]]]:
         """
         See C{IRealm}.
+
+        @param mind: the credentials that let the user in, an C{IMQTTCredentials}; None where there were none.
         """
         if IMQTTUser not in interfaces:
             raise NotImplementedError(f"this realm knows {IMQTTUser.__name__} only")
-        if avatarId is ANONYMOUS or isinstance(avatarId, tuple):
-            name = None
-        else:
-            name = avatarId.decode() if isinstance(avatarId, bytes) else avatarId
-        return succeed((IMQTTUser, self._make(name), _nothing))
+        who = identity(avatarId)
+        return succeed((IMQTTUser, who.permissions or self._make(who.name), _nothing))
 
 
 def _nothing() -> None:
@@ -106,15 +135,57 @@ def _nothing() -> None:
     """
 
 
-@implementer(IUsernamePassword)
-class UsernamePassword:
+class IMQTTCredentials(ICredentials):
+    """
+    All that a CONNECT and its connection say of who it is. Every credentials of ours provide it, besides Twisted's own
+    interface of their kind, for checkers that want to know more than a name and a password.
+    """
+
+    username: bytes | None = Attribute("the user name, UTF-8; None: it gave none")
+    password: bytes | None = Attribute("the password; None: it gave none")
+    client_id: str = Attribute("the client identifier; empty: it wants one assigned")
+    version: int = Attribute("3, 4 or 5: MQTT 3.1, 3.1.1 or 5.0")
+    address: IAddress | None = Attribute("where it is: the client's own address, also behind a proxy that tells it")
+    certificate: Any = Attribute("what it showed for TLS, verified, an OpenSSL.crypto.X509; None: it showed none")
+
+
+class _Said:
+    """
+    What the credentials of every kind know.
+    """
+
+    def __init__(
+        self,
+        username: bytes | None = None,
+        password: bytes | None = None,
+        client_id: str = "",
+        version: int = 5,
+        address: IAddress | None = None,
+        certificate: Any = None,
+    ) -> None:
+        self.username = username
+        self.password = password
+        self.client_id = client_id
+        self.version = version
+        self.address = address
+        self.certificate = certificate
+
+
+@implementer(IAnonymous, IMQTTCredentials)
+class Nameless(_Said):
+    """
+    A CONNECT with neither user name nor password.
+    """
+
+
+@implementer(IUsernamePassword, IMQTTCredentials)
+class UsernamePassword(_Said):
     """
     The user name and password of a CONNECT. A plain password is compared in constant time.
     """
 
-    def __init__(self, username: bytes, password: bytes) -> None:
-        self.username = username
-        self.password = password
+    username: bytes
+    password: bytes
 
     def checkPassword(self, password: bytes | str) -> bool:
         """
@@ -131,7 +202,7 @@ class Anybody:
 
     credentialInterfaces = (IAnonymous, IUsernamePassword)
 
-    def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
+    def requestAvatarId(self, credentials: ICredentials) -> Deferred[Any]:
         """
         See C{ICredentialsChecker}.
         """
@@ -151,7 +222,7 @@ class FirstOf:
         self._checkers = checkers
         self.credentialInterfaces = tuple({kind for each in checkers for kind in each.credentialInterfaces})
 
-    async def _ask(self, credentials: ICredentials) -> bytes | tuple[()]:
+    async def _ask(self, credentials: ICredentials) -> AvatarId:
         refusal: Exception = UnhandledCredentials("no checker for these credentials")
         for checker in self._checkers:
             if any(kind.providedBy(credentials) for kind in checker.credentialInterfaces):
@@ -161,18 +232,22 @@ class FirstOf:
                     refusal = error
         raise refusal
 
-    def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
+    def requestAvatarId(self, credentials: ICredentials) -> Deferred[Any]:
         """
         See C{ICredentialsChecker}.
         """
         return Deferred.fromCoroutine(self._ask(credentials))
 
 
-def credentials_of(packet: Connect) -> ICredentials:
+def credentials_of(packet: Connect, address: IAddress | None = None, certificate: Any = None) -> ICredentials:
     """
     What a CONNECT says of who it is.
+
+    @param address: where it comes from.
+    @param certificate: what it showed for TLS, an C{OpenSSL.crypto.X509}; None for none.
     """
+    about = (packet.client_id, packet.version, address, certificate)
     if packet.username is None and packet.password is None:
-        return Anonymous()
+        return Nameless(None, None, *about)
     username = packet.username.encode() if packet.username is not None else b""
-    return UsernamePassword(username, packet.password or b"")
+    return UsernamePassword(username, packet.password or b"", *about)

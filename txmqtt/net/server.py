@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from secrets import token_hex
 from time import monotonic
+from typing import Any
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.cred.portal import Portal
@@ -110,11 +111,19 @@ class MQTTServerProtocol(MQTTProtocol):
                 reasons.BAD_AUTHENTICATION_METHOD, f"authentication method {method!r}, none is supported"
             )
             return
-        login = self._factory.portal.login(credentials_of(packet), None, IMQTTUser)
+        credentials = credentials_of(packet, self.transport.getPeer(), self._certificate())
+        login = self._factory.portal.login(credentials, credentials, IMQTTUser)
         # Nobody cancels a login when the client leaves: a cancelled Deferred swallows the avatar that comes all the
         # same, and with it the logout.
         login.addCallbacks(self._welcome, self._turn_away, callbackArgs=(packet,), errbackArgs=(packet,))
         login.addErrback(self._failed)
+
+    def _certificate(self) -> Any:
+        """
+        What the client showed for TLS, verified when it came; None for nothing.
+        """
+        shown = getattr(self.transport, "getPeerCertificate", None)
+        return shown() if shown is not None else None
 
     def _welcome(self, answer: Avatar, packet: Connect) -> None:
         _, avatar, self._logout = answer

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from pkgutil import get_data
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
-from typing import Any, NamedTuple
+from typing import Any
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.endpoints import serverFromString
@@ -23,6 +23,7 @@ from twisted.python.usage import UsageError
 
 from txmqtt.broker.policy import Policy
 from txmqtt.codec.constants import MAX_PACKET
+from txmqtt.net.options import UNBOUNDED, Range
 
 #: Where the broker listens unless it is told otherwise.
 DEFAULT_LISTEN = "tcp:1883:interface=127.0.0.1"
@@ -34,52 +35,42 @@ IN_MEMORY = "memory"
 #: return at once, after a restart; the kernel lowers this to its own limit.
 BACKLOG = 4096
 
-_UNBOUNDED = 2**53
 _U16 = 65_535
 _U32 = 0xFFFFFFFF
 
 
-class Range(NamedTuple):
-    """
-    What a limit may be set to, both ends included.
-    """
-
-    low: float
-    high: float
-
-
 #: What each limit of the policy may be set to. Where MQTT has a field for it, what fits in there.
 RANGES = {
-    "max_connections": Range(1, _UNBOUNDED),
-    "max_sessions": Range(1, _UNBOUNDED),
+    "max_connections": Range(1, UNBOUNDED),
+    "max_sessions": Range(1, UNBOUNDED),
     "connect_timeout": Range(0.1, 3600),
     "opening_bytes": Range(64, MAX_PACKET),
     "close_timeout": Range(0.1, 3600),
     "max_packet_size": Range(64, MAX_PACKET),
     "max_topic_levels": Range(1, _U16),
-    "max_subscriptions": Range(1, _UNBOUNDED),
-    "max_subscription_bytes": Range(0, _UNBOUNDED),
+    "max_subscriptions": Range(1, UNBOUNDED),
+    "max_subscription_bytes": Range(0, UNBOUNDED),
     "max_inflight": Range(1, _U16),
     "max_inflight_5": Range(1, _U16),
     "receive_maximum": Range(1, _U16),
-    "max_queued_messages": Range(0, _UNBOUNDED),
-    "max_queued_bytes": Range(0, _UNBOUNDED),
+    "max_queued_messages": Range(0, UNBOUNDED),
+    "max_queued_bytes": Range(0, UNBOUNDED),
     "queue_page": Range(1, 10_000),
-    "queue_page_bytes": Range(0, _UNBOUNDED),
-    "write_buffer": Range(1024, _UNBOUNDED),
+    "queue_page_bytes": Range(0, UNBOUNDED),
+    "write_buffer": Range(1024, UNBOUNDED),
     "max_session_expiry": Range(0, _U32),
     "will_grace": Range(0, _U32),
     "max_keep_alive": Range(1, _U16),
     "topic_alias_maximum": Range(0, _U16),
     "max_topic_aliases": Range(0, _U16),
-    "max_retained_messages": Range(0, _UNBOUNDED),
-    "max_retained_bytes": Range(0, _UNBOUNDED),
-    "retained_page": Range(1, _UNBOUNDED),
-    "max_routes": Range(1, _UNBOUNDED),
+    "max_retained_messages": Range(0, UNBOUNDED),
+    "max_retained_bytes": Range(0, UNBOUNDED),
+    "retained_page": Range(1, UNBOUNDED),
+    "max_routes": Range(1, UNBOUNDED),
     "resend_interval": Range(0, 86_400),
     "store_delay": Range(0.1, 3600),
-    "store_operations": Range(1, _UNBOUNDED),
-    "store_bytes": Range(1, _UNBOUNDED),
+    "store_operations": Range(1, UNBOUNDED),
+    "store_bytes": Range(1, UNBOUNDED),
     "sys_interval": Range(0, 86_400),
 }
 
@@ -140,7 +131,7 @@ def _reader(name: str, kind: type) -> Callable[[str], float]:
         except ValueError:
             pass
         what = "a whole number" if kind is int else "a number"
-        bound = f"from {low:.15g}" + ("" if high == _UNBOUNDED else f" to {high:.15g}")
+        bound = f"from {low:.15g}" + ("" if high == UNBOUNDED else f" to {high:.15g}")
         raise UsageError(f"--{option(name)} {value!r}: expected {what} {bound}")
 
     return read

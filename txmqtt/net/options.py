@@ -1,0 +1,23 @@
+"""
+How a group of settings says what each of its settings may be.
+
+Settings are frozen dataclasses. Their docstring says of each, after C{@ivar}, what it does and why its default is what
+it is; its type says what it may be, a number within a L{Range} by C{Annotated[int, Range(1, 10)]}. Whoever reads a file
+or a command line needs nothing else, and the sample of the file is made from the same words.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+#: No bound but that of an exact number.
+UNBOUNDED = 2**53
+
+
+class Range(NamedTuple):
+    """
+    What a number may be set to, both ends included.
+    """
+
+    low: float
+    high: float
