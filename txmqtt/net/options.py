@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from zope.interface import Interface
+
 #: No bound but that of an exact number.
 UNBOUNDED = 2**53
 
@@ -21,3 +23,16 @@ class Range(NamedTuple):
 
     low: float
     high: float
+
+
+class IReloadable(Interface):
+    """
+    Something made from files, which can be read again: an endpoint with certificates, a checker, rules.
+    """
+
+    def reload() -> None:
+        """
+        Read them again, now. Whoever is connected stays.
+
+        @raise ValueError: they can't be used; says which, and why. What was in force before stays in force.
+        """
