@@ -196,5 +196,5 @@ class ArrivalTests(SynchronousTestCase):
         """
         town = Town(Policy())
         peer = Peer(town)
-        arrival = Arrival(town.broker, peer.session, Connect("c", 5), None, None, town.broker.mount())
+        arrival = Arrival(town.broker, peer.session, Connect("c", 5), None, None, town.broker.terms)
         self.assertRaises(AssertionError, arrival.deliver, Outbound(Message(b"t", b""), 1))

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from txmqtt.broker.registry import Member, Mount
+from txmqtt.broker.registry import Member
 from txmqtt.broker.routes import reserved
 from txmqtt.broker.shapes import Claim, Lease, Permissions
+from txmqtt.broker.terms import Terms
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import MAX_PACKET_ID, MQTT5, MQTT31, MQTT311
 from txmqtt.codec.packets import Connect
@@ -34,14 +35,15 @@ class Arrival:
         packet: Connect,
         user: str | None,
         permissions: Permissions | None,
-        mount: Mount,
+        terms: Terms,
     ) -> None:
         self._broker = broker
         self._session = session
         self._packet = packet
         self._user = user
         self._permissions = permissions
-        self._mount = mount
+        self._terms = terms
+        self._mount = broker.mount(terms.mount)
         self._expiry = 0
         self._assigned = False
         self._gone = False
@@ -67,9 +69,9 @@ class Arrival:
             return
         if packet.version == MQTT5:
             asked = session.session_expiry
-            self._expiry = broker.capped(asked)
+            self._expiry = self._terms.capped(asked)
         else:
-            self._expiry = 0 if packet.clean_start else broker.policy.max_session_expiry
+            self._expiry = 0 if packet.clean_start else self._terms.policy.max_session_expiry
         claim = Claim(self._mount.name, session.client_id, self._user, packet.clean_start, self._expiry, packet.will)
         full = self._full(claim)
         if full:
@@ -84,7 +86,7 @@ class Arrival:
         Why there is no room, in words, or nothing. Whoever takes over a connection needs no more room than it had.
         """
         broker = self._broker
-        policy = broker.policy
+        policy = self._terms.policy
         member = broker.registry.find(claim.key)
         connections = broker.stats.connections + len(broker.arrivals)
         if connections >= policy.max_connections and (member is None or member.session is None):
@@ -101,7 +103,7 @@ class Arrival:
         will = self._packet.will
         if will is None:
             return 0
-        if levels(will.topic) > self._broker.policy.max_topic_levels:
+        if levels(will.topic) > self._terms.policy.max_topic_levels:
             return reasons.TOPIC_NAME_INVALID
         if reserved(will.topic):
             return reasons.NOT_AUTHORIZED
@@ -137,6 +139,7 @@ class Arrival:
             member = Member(broker, self._mount, session.client_id, self._user, lease)
             broker.registry.add(member)
             broker.stats.sessions += 1
+        member.terms = self._terms
         member.lease = lease
         lease.owner = member
         member.session = session
@@ -149,7 +152,7 @@ class Arrival:
 
     def _accept(self, member: Member, lease: Lease) -> None:
         broker, session, packet = self._broker, self._session, self._packet
-        policy = broker.policy
+        policy = self._terms.policy
         asked = packet.properties
         window = policy.max_inflight
         sent_aliases = 0
@@ -187,7 +190,7 @@ class Arrival:
         """
         What a 5.0 client must know of what is in force here, where it differs from what it would assume.
         """
-        session, policy = self._session, self._broker.policy
+        session, policy = self._session, self._terms.policy
         announced = Properties(
             receive_maximum=policy.receive_maximum if policy.receive_maximum < 65_535 else None,
             maximum_packet_size=policy.max_packet_size,

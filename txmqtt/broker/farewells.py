@@ -47,7 +47,7 @@ class Farewells:
             if goodbye.reason == reasons.SUCCESS:
                 self._cancel_will(member)  # [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
             if goodbye.properties is not None and goodbye.properties.session_expiry_interval is not None:
-                member.expiry = broker.capped(goodbye.properties.session_expiry_interval)
+                member.expiry = member.terms.capped(goodbye.properties.session_expiry_interval)
         replaced, discarded = member.replaced, member.discarded
         member.replaced = member.discarded = False
         ends = discarded or not member.durable or not member.expiry

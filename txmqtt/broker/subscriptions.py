@@ -67,7 +67,7 @@ class Subscriptions:
         """
         The QoS granted to a subscription, or from 0x80 up why there is none.
         """
-        policy = self._broker.policy
+        policy = member.terms.policy
         if asked.filter.startswith(SHARE) and filter_syntax_error(asked.filter, True) is not None:
             return reasons.TOPIC_FILTER_INVALID  # to the letter of 3.x it is a level like any other; here it is not
         if levels(below) > policy.max_topic_levels:

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import Interface
 
 from txmqtt.broker.core import Broker
+from txmqtt.broker.terms import Terms
 from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
 from txmqtt.net.auth import IMQTTUser, credentials_of
@@ -52,7 +53,7 @@ class MQTTServerProtocol(MQTTProtocol):
 
     def __init__(self, factory: BrokerFactory) -> None:
         broker = factory.broker
-        policy = broker.policy
+        policy = factory.terms.policy
         super().__init__(broker.turn, factory.clock, factory.seconds, policy.close_timeout)
         self.factory = self._factory = factory
         self._turn_end = factory.turn_end
@@ -135,7 +136,7 @@ class MQTTServerProtocol(MQTTProtocol):
         permissions = None if user.unrestricted else user
         token = token_hex(16) if not packet.client_id else ""
         self.turn.now = self._seconds()
-        self._factory.broker.join(self.session, packet, user.name, permissions, token)
+        self._factory.broker.join(self.session, packet, user.name, permissions, token, self._factory.terms)
         self._answered()
 
     def _answered(self) -> None:
@@ -255,6 +256,7 @@ class BrokerFactory(Factory):
     """
     Makes the broker's side of every connection of one listener.
 
+    @ivar terms: what they get who come in here.
     @ivar portal: who may come in.
     @ivar clock: for the alarms of the connections.
     @ivar seconds: a clock that never jumps, seconds.
@@ -265,9 +267,15 @@ class BrokerFactory(Factory):
     noisy = False
 
     def __init__(
-        self, broker: Broker, portal: Portal, clock: IReactorTime, seconds: Callable[[], float] = monotonic
+        self,
+        broker: Broker,
+        portal: Portal,
+        clock: IReactorTime,
+        seconds: Callable[[], float] = monotonic,
+        terms: Terms | None = None,
     ) -> None:
         self.broker = broker
+        self.terms = broker.terms if terms is None else terms
         self.portal = portal
         self.clock = clock
         self.seconds = seconds

@@ -27,7 +27,8 @@ from txmqtt.backends.sqlite.files import DURABILITY, look
 from txmqtt.backends.sqlite.schema import SCHEMA
 from txmqtt.net.auth import FirstOf, Realm
 from txmqtt.service.broker import makeBroker
-from txmqtt.service.config import DEFAULT_LISTEN, IN_MEMORY, limit_parameters, listener, policy_from, state_directory
+from txmqtt.service.config import DEFAULT_LISTEN, IN_MEMORY, listener, state_directory
+from txmqtt.service.limits import limit_parameters, policy_from
 from txmqtt.service.listener import CannotListen, attempt
 from txmqtt.service.process import BrokerProcess
 
