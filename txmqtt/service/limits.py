@@ -61,6 +61,28 @@ RANGES = {
 #: What a limit that is a word may say; those that stand in neither table are free text or yes and no.
 CHOICES: dict[str, tuple[str, ...]] = {}
 
+#: Limits that may be others for one listener: those of its connections and of what clients say on them.
+PER_LISTENER = frozenset(
+    (
+        "connect_timeout",
+        "opening_bytes",
+        "close_timeout",
+        "max_packet_size",
+        "max_topic_levels",
+        "max_subscriptions",
+        "max_subscription_bytes",
+        "max_inflight",
+        "max_inflight_5",
+        "receive_maximum",
+        "write_buffer",
+        "max_session_expiry",
+        "max_keep_alive",
+        "topic_alias_maximum",
+        "max_topic_aliases",
+        "resend_interval",
+    )
+)
+
 _BOOLEANS = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
 
 
