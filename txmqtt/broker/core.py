@@ -152,6 +152,8 @@ class Broker(Publishing):
         elif not session.ready:
             member.stalled = session.thirsty = True
             return False
+        elif self.fanout.hooks is not None and not item.sent and not self._passes(member, item):
+            self.settled(session, item, reasons.NOT_AUTHORIZED)
         elif item.qos:
             session.post(item)
         else:  # a share of a group, granted to this member at QoS 0
@@ -162,6 +164,16 @@ class Broker(Publishing):
                 self.stats.dropped_slow += 1
             self.settled(session, item, reasons.SUCCESS)
         member.delivered += 1
+        return True
+
+    def _passes(self, member: Member, item: Outbound) -> bool:
+        """
+        Whether the hooks let a copy leave; what leaves may be another message.
+        """
+        passed = self.fanout.passed(member, item.message)
+        if passed is None:
+            return False
+        item.message = passed
         return True
 
     def drained(self, session: ServerSession) -> None:

@@ -4,12 +4,18 @@ One message to everybody on its route: once to each, at the right QoS, the same 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from txmqtt.broker.hooks import OUTWARD, Hooks
 from txmqtt.broker.routes import Delivery, Route
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.constants import MQTT5
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import REFUSED, Outbound
 from txmqtt.session.turn import Turn
+
+if TYPE_CHECKING:
+    from txmqtt.broker.registry import Member
 
 #: What C{Fanout.send} reports.
 NOBODY_TOOK_IT = 0
@@ -20,7 +26,11 @@ ALL_FULL = 2
 class Fanout:
     """
     Sends what need not be kept: QoS 0 to all who are connected, QoS 1 and 2 to sessions that end with their connection.
+
+    @ivar hooks: who is asked about what leaves.
     """
+
+    hooks: Hooks | None = None
 
     def __init__(self, turn: Turn, stats: Stats) -> None:
         self._turn = turn
@@ -32,6 +42,8 @@ class Fanout:
 
         @return: C{TAKEN} if anybody has it now, C{ALL_FULL} if somebody should have had it and none had room.
         """
+        if route.hooked & OUTWARD:
+            return self._asked(message, route)
         qos = message.qos
         taken = 0
         posted = 0
@@ -83,6 +95,36 @@ class Fanout:
             return TAKEN
         return ALL_FULL if full else NOBODY_TOOK_IT
 
+    def _asked(self, message: Message, route: Route) -> int:
+        """
+        The same where hooks are asked about each copy.
+        """
+        verdict = NOBODY_TOOK_IT
+        for delivery in route.deliveries:
+            member = delivery.member
+            own = delivery.no_local and member.client_id == message.publisher
+            if member.session is None or (own and delivery.own is None):
+                continue
+            if member.durable and message.qos and delivery.qos:
+                continue  # owed by the backend, and asked about when it leaves
+            passed = self.passed(member, message)
+            if passed is not None:
+                verdict = _better(verdict, self.send(passed, Route(route.mount, [delivery], [])))
+        if route.groups:
+            verdict = _better(verdict, self.send(message, Route(route.mount, [], route.groups)))
+        return verdict
+
+    def passed(self, member: Member, message: Message) -> Message | None:
+        """
+        What leaves in the place of a message, as the hooks say; None when nothing does.
+        """
+        if self.hooks is None or not self.hooks.interest(message.topic) & OUTWARD:
+            return message
+        passed = self.hooks.delivering(member, message)
+        if passed is None:
+            self._stats.dropped_hook += 1
+        return passed
+
     def _to_groups(self, message: Message, route: Route) -> int:
         taken = 0
         for group in route.groups:
@@ -100,9 +142,21 @@ class Fanout:
         session = delivery.member.session
         if session is None:
             return False
+        if self.hooks is not None:
+            passed = self.passed(delivery.member, message)
+            if passed is None:
+                return False
+            message = passed
         if session.deliver_own(message, delivery.retain(message), delivery.identifiers):
             self._stats.publish_sent += 1
             self._turn.packets_sent += 1
             return True
         self._stats.dropped_slow += 1
         return False
+
+
+def _better(one: int, other: int) -> int:
+    """
+    What is reported of two parts of a route.
+    """
+    return TAKEN if TAKEN in (one, other) else max(one, other)

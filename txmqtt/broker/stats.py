@@ -24,9 +24,11 @@ _TOTALS: Final = (
     "dropped_expired",
     "dropped_denied",
     "dropped_ended",
+    "dropped_hook",
     "dropped_retained",
     "refused_publishes",
     "protocol_errors",
+    "plugin_errors",
     "wills_sent",
 )
 _TOTALS_OF_TURNS: Final = ("bytes_received", "bytes_sent", "packets_received", "packets_sent", "publishes_sent")
@@ -43,7 +45,9 @@ class Stats:
     @ivar dropped_expired: messages whose time was over before they could be sent.
     @ivar dropped_denied: messages that their receiver had the right to when they were kept for it, and has no more.
     @ivar dropped_ended: messages that ended with the session or group they were for.
+    @ivar dropped_hook: copies that a plugin did not let leave.
     @ivar dropped_retained: messages that could not be retained for want of room.
+    @ivar plugin_errors: exceptions of plugins.
     @ivar refused_publishes: messages that their publisher had no right to send.
     """
 
@@ -64,9 +68,11 @@ class Stats:
         self.dropped_expired = 0
         self.dropped_denied = 0
         self.dropped_ended = 0
+        self.dropped_hook = 0
         self.dropped_retained = 0
         self.refused_publishes = 0
         self.protocol_errors = 0
+        self.plugin_errors = 0
         self.routes_forgotten = 0
         self.retained = 0
         self.retained_bytes = 0
@@ -92,7 +98,14 @@ class Stats:
         """
         Messages that did not reach a receiver they were for, whatever the reason.
         """
-        return self.dropped_full + self.dropped_slow + self.dropped_expired + self.dropped_denied + self.dropped_ended
+        return (
+            self.dropped_full
+            + self.dropped_slow
+            + self.dropped_expired
+            + self.dropped_denied
+            + self.dropped_ended
+            + self.dropped_hook
+        )
 
     def totals(self, turn: Turn) -> dict[str, int]:
         """
@@ -130,6 +143,7 @@ class Stats:
             ("connections/refused", str(self.connections_refused)),
             ("connections/taken over", str(self.taken_over)),
             ("connections/protocol errors", str(self.protocol_errors)),
+            ("plugins/errors", str(self.plugin_errors)),
             ("bytes/received", str(turn.bytes_received)),
             ("bytes/sent", str(turn.bytes_sent)),
             ("messages/received", str(turn.packets_received)),
@@ -142,6 +156,7 @@ class Stats:
             ("publish/messages/dropped/expired", str(self.dropped_expired)),
             ("publish/messages/dropped/denied", str(self.dropped_denied)),
             ("publish/messages/dropped/session ended", str(self.dropped_ended)),
+            ("publish/messages/dropped/plugin", str(self.dropped_hook)),
             ("publish/messages/dropped/not retained", str(self.dropped_retained)),
             ("publish/messages/refused", str(self.refused_publishes)),
             ("store/messages/count", str(self.retained + self.queued)),

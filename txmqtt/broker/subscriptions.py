@@ -47,6 +47,8 @@ class Subscriptions:
         for asked in packet.subscriptions:
             share, below = split_share(asked.filter)
             code = self._judge(member, asked, below)
+            if code < reasons.FAILURE and broker.hooks is not None and broker.hooks.subscribes:
+                code = self._asked(member, asked, code)
             codes.append(code)
             if code >= reasons.FAILURE:
                 continue
@@ -83,6 +85,17 @@ class Subscriptions:
         if code < reasons.FAILURE:
             return min(code, asked.qos)
         return code if reasons.legal(SUBACK, code) else reasons.NOT_AUTHORIZED
+
+    def _asked(self, member: Member, asked: Subscription, code: int) -> int:
+        """
+        The same when the hooks have been asked: they may make the QoS lower, or refuse.
+        """
+        hooks = self._broker.hooks
+        assert hooks is not None
+        refusal = hooks.subscribing(member, asked)
+        if refusal >= reasons.FAILURE:
+            return refusal if reasons.legal(SUBACK, refusal) else reasons.NOT_AUTHORIZED
+        return min(code, asked.qos)
 
     def _make(
         self, member: Member, asked: Subscription, qos: int, identifier: int, share: bytes, below: bytes
