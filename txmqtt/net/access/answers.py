@@ -164,8 +164,8 @@ class _Names:
             return
         self._told = True
         _log.warn(
-            "client {client!r}, user {user!r}, has a name that does not fit into the topic {topic!r} of a rule: such rules "
-            "allow it nothing, and deny it all that they could have meant",
+            "client {client!r}, user {user!r}: a name does not fit into the topic {topic!r} of a rule: such rules "
+            "grant nothing, and deny all that they could have meant",
             client=_shown(self._values[CLIENT_ID]),
             user=_shown(self._values[USER_NAME]),
             topic=topic,
