@@ -57,16 +57,18 @@ class Broker(Publishing):
         permissions: Permissions | None,
         token: str,
         terms: Terms | None = None,
+        sees_sys: bool = True,
     ) -> None:
         """
         Let a client in that has been logged in, or end its conversation.
 
         @param user: whose session it is to be; None for anonymous.
-        @param permissions: what it may do; None for everything.
+        @param permissions: what it may do; None for everything, C{$SYS} only if C{sees_sys}.
         @param token: what makes a client identifier unique that the broker has to assign.
         @param terms: those of the listener that it came to; None for the broker's own.
         """
-        Arrival(self, session, packet, user, permissions, self.terms if terms is None else terms).enter(token)
+        its_terms = self.terms if terms is None else terms
+        Arrival(self, session, packet, user, permissions, its_terms, sees_sys).enter(token)
 
     def arrived(self, member: Member) -> None:
         """
@@ -75,8 +77,7 @@ class Broker(Publishing):
         stats = self.stats
         stats.connections += 1
         stats.connections_total += 1
-        if stats.connections > stats.connections_max:
-            stats.connections_max = stats.connections
+        stats.connections_max = max(stats.connections_max, stats.connections)
         self.farewells.call_off(member)
 
     def give_credit(self, member: Member, session: ServerSession) -> None:

@@ -54,7 +54,7 @@ class Publishing:
         self.fanout.hooks = hooks if hooks is not None and hooks.delivers else None
         for mount in self._mounts.values():
             mount.routes.hooks = hooks
-            mount.routes.forget_all()
+            mount.routes.clear()
 
     @property
     def policy(self) -> Policy:

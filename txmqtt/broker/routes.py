@@ -170,13 +170,14 @@ class Routes:
                     others.append(grant)
             if interest.groups is not None:
                 groups.extend(interest.groups.values())
+        ours = reserved(topic)
         deliveries = [
             _alone(mine[0]) if len(mine) == 1 else Delivery(member, mine)
             for member, mine in grants.items()
-            if member.permissions is None or member.may_receive(topic)
+            if (member.permissions is None and not ours) or member.may_receive(topic)
         ]
         hooked = 0 if self.hooks is None else self.hooks.interest(topic)
-        return Route(self._mount, deliveries, groups, reserved(topic), hooked)
+        return Route(self._mount, deliveries, groups, ours, hooked)
 
     def _remember(self, topic: bytes, route: Route) -> None:
         if len(self.known) >= self._limit or self._deliveries > self._limit * _DELIVERIES:
@@ -212,14 +213,14 @@ class Routes:
             return
         self._cross_out(topic)
 
-    def forget_all(self) -> None:
+    def clear(self) -> None:
         """
-        Nothing that is remembered can be trusted any more.
+        What anybody may receive may have changed: forget them all.
         """
         self.known = {}
         self._older = {}
-        self._under = {}
         self._deliveries = 0
+        self._under = {}
 
     def forget(self, filter: bytes) -> None:
         """

@@ -136,7 +136,9 @@ class MQTTServerProtocol(MQTTProtocol):
         permissions = None if user.unrestricted else user
         token = token_hex(16) if not packet.client_id else ""
         self.turn.now = self._seconds()
-        self._factory.broker.join(self.session, packet, user.name, permissions, token, self._factory.terms)
+        sees_sys = permissions is not None or user.sees_sys
+        factory = self._factory
+        factory.broker.join(self.session, packet, user.name, permissions, token, factory.terms, sees_sys)
         self._answered()
 
     def _answered(self) -> None:

@@ -27,7 +27,7 @@ from txmqtt.broker.core import Broker
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.terms import Terms
 from txmqtt.codec.errors import MQTTError
-from txmqtt.net.auth import Anybody, Realm
+from txmqtt.net.auth import Anybody, LocalUser, Realm
 from txmqtt.net.options import IReloadable
 from txmqtt.net.server import BrokerFactory
 from txmqtt.service.config import listener, only_from_here
@@ -89,7 +89,7 @@ class Listener:
         self._broker = broker
         self._endpoint = listener(reactor, place.endpoint) if isinstance(place.endpoint, str) else place.endpoint
         self._terms = Terms(broker.policy, place.mount)
-        self._portal = Portal(Realm())
+        self._portal = Portal(Realm(LocalUser))
         self.factory = BrokerFactory(broker, self._portal, reactor, seconds, self._terms)
         self._opening: Deferred[None] | None = None
         self._port: IListeningPort | None = None
@@ -103,7 +103,7 @@ class Listener:
         self._terms.policy = place.policy or self._broker.policy
         portal = place.portal
         if portal is None:
-            portal = Portal(Realm())
+            portal = Portal(Realm(LocalUser))
             if self.address is not None and only_from_here(place.name, self.address):
                 portal.registerChecker(Anybody())
         self._portal = self.factory.portal = portal
