@@ -159,8 +159,7 @@ class Broker(Publishing):
             session.post(item)
         else:  # a share of a group, granted to this member at QoS 0
             if session.deliver_own(item.message, item.retain, item.identifiers):
-                self.stats.publish_sent += 1
-                self.turn.packets_sent += 1
+                self.fanout.sent(item.message)
             else:
                 self.stats.dropped_slow += 1
             self.settled(session, item, reasons.SUCCESS)
@@ -256,9 +255,10 @@ class Broker(Publishing):
 
     def publish_stats(self, uptime: float, version: str) -> None:
         """
-        Tell the world what has been counted, under C{$SYS/broker}, retained.
+        Tell the world what has been counted, under C{$SYS/broker}, retained; what has not changed was told before.
         """
-        for topic, value in self.stats.topics(self.turn, uptime, version) + self.backend.figures():
+        figures = self.stats.topics(self.turn, uptime, version) + self.backend.figures()
+        for topic, value in self.stats.news(figures):
             self.publish(f"$SYS/broker/{topic}".encode(), value.encode(), 0, True)
 
     # The end

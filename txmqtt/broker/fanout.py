@@ -88,6 +88,7 @@ class Fanout:
                     full += 1
                     self._stats.dropped_full += 1
         self._stats.publish_sent += taken
+        self._stats.publish_bytes_sent += taken * len(message.payload)
         self._turn.packets_sent += taken
         if route.groups and qos == 0:
             taken += self._to_groups(message, route)
@@ -148,11 +149,18 @@ class Fanout:
                 return False
             message = passed
         if session.deliver_own(message, delivery.retain(message), delivery.identifiers):
-            self._stats.publish_sent += 1
-            self._turn.packets_sent += 1
+            self.sent(message)
             return True
         self._stats.dropped_slow += 1
         return False
+
+    def sent(self, message: Message) -> None:
+        """
+        One receiver was sent it at QoS 0.
+        """
+        self._stats.publish_sent += 1
+        self._stats.publish_bytes_sent += len(message.payload)
+        self._turn.packets_sent += 1
 
 
 def _better(one: int, other: int) -> int:

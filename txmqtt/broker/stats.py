@@ -1,13 +1,15 @@
 """
 What the broker has counted since it started, and how it tells the world under C{$SYS/broker}.
 
-The topics are named as mosquitto names them, where it has the figure.
+The topics are named as mosquitto names them, where it has the figure; those of its bridges are not there.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from txmqtt.broker.averages import Averages
+from txmqtt.broker.histogram import Histogram
 from txmqtt.codec import reasons
 from txmqtt.session.turn import Turn
 
@@ -15,10 +17,12 @@ from txmqtt.session.turn import Turn
 _TOTALS: Final = (
     "connections_total",
     "connections_refused",
+    "sockets",
     "sessions_expired",
     "taken_over",
     "publish_received",
     "publish_sent",
+    "publish_bytes_sent",
     "dropped_full",
     "dropped_slow",
     "dropped_expired",
@@ -31,14 +35,28 @@ _TOTALS: Final = (
     "plugin_errors",
     "wills_sent",
 )
-_TOTALS_OF_TURNS: Final = ("bytes_received", "bytes_sent", "packets_received", "packets_sent", "publishes_sent")
+_TOTALS_OF_TURNS: Final = (
+    "bytes_received",
+    "bytes_sent",
+    "packets_received",
+    "packets_sent",
+    "publishes_sent",
+    "inbound_bytes",
+    "outbound_bytes",
+)
 
 
 class Stats:
     """
     Counters only: who counts adds one, nobody computes.
 
-    @ivar publish_sent: copies at QoS 0; C{Turn.publishes_sent} has the others.
+    @ivar sockets: connections that were opened, whatever was said over them.
+    @ivar publish_sent: copies at QoS 0; C{Turn.publishes_sent} has the others. Likewise C{publish_bytes_sent}, the
+        bytes of their payloads, and C{Turn.outbound_bytes}.
+    @ivar heap_current: the memory of the process, bytes, and C{heap_maximum} the most that it was; filled by who can
+        look at the process, 0 where nobody does.
+    @ivar logins: how long each login took, until its answer was known.
+    @ivar lateness: how much later than planned the second's work was begun: what a busy reactor adds to everything.
     @ivar dropped_full: QoS 1 and 2 messages that found a receiver's queue full.
     @ivar dropped_slow: QoS 0 messages for a receiver that does not read fast enough, and any for one that takes no
         packet so large.
@@ -56,6 +74,7 @@ class Stats:
         self.connections_max = 0
         self.connections_total = 0
         self.connections_refused = 0
+        self.sockets = 0
         self.sessions = 0
         self.sessions_expired = 0
         self.taken_over = 0
@@ -63,6 +82,7 @@ class Stats:
         self.shared_subscriptions = 0
         self.publish_received = 0
         self.publish_sent = 0
+        self.publish_bytes_sent = 0
         self.dropped_full = 0
         self.dropped_slow = 0
         self.dropped_expired = 0
@@ -79,6 +99,12 @@ class Stats:
         self.queued = 0
         self.queued_bytes = 0
         self.wills_sent = 0
+        self.heap_current = 0
+        self.heap_maximum = 0
+        self.logins = Histogram()
+        self.lateness = Histogram()
+        self._load = Averages()
+        self._told: dict[str, str] = {}
 
     def drop(self, count: int, reason: int) -> None:
         """
@@ -126,19 +152,24 @@ class Stats:
 
     def topics(self, turn: Turn, uptime: float, version: str) -> list[tuple[str, str]]:
         """
-        Every figure with its topic below C{$SYS/broker/}.
+        Every figure with its topic below C{$SYS/broker/}. The load is looked at with each call.
 
         @param uptime: seconds.
         """
-        parked = self.sessions - self.connections
+        self._load.update(turn.now, self._busy(turn))
+        parked = str(max(0, self.sessions - self.connections))
+        kept = str(self.retained + self.queued)
         return [
             ("version", f"txmqtt version {version}"),
             ("uptime", f"{int(uptime)} seconds"),
             ("clients/total", str(self.sessions)),
             ("clients/connected", str(self.connections)),
-            ("clients/disconnected", str(max(0, parked))),
+            ("clients/active", str(self.connections)),  # the old names of what stands before and after
+            ("clients/inactive", parked),
+            ("clients/disconnected", parked),
             ("clients/maximum", str(self.connections_max)),
             ("clients/expired", str(self.sessions_expired)),
+            ("sockets/total", str(self.sockets)),
             ("connections/total", str(self.connections_total)),
             ("connections/refused", str(self.connections_refused)),
             ("connections/taken over", str(self.taken_over)),
@@ -148,8 +179,11 @@ class Stats:
             ("bytes/sent", str(turn.bytes_sent)),
             ("messages/received", str(turn.packets_received)),
             ("messages/sent", str(turn.packets_sent)),
+            ("messages/stored", kept),  # the old name of store/messages/count
             ("publish/messages/received", str(self.publish_received)),
             ("publish/messages/sent", str(self.publish_sent + turn.publishes_sent)),
+            ("publish/bytes/received", str(turn.inbound_bytes)),
+            ("publish/bytes/sent", str(self.publish_bytes_sent + turn.outbound_bytes)),
             ("publish/messages/dropped", str(self.dropped)),
             ("publish/messages/dropped/queue full", str(self.dropped_full)),
             ("publish/messages/dropped/slow", str(self.dropped_slow)),
@@ -159,11 +193,43 @@ class Stats:
             ("publish/messages/dropped/plugin", str(self.dropped_hook)),
             ("publish/messages/dropped/not retained", str(self.dropped_retained)),
             ("publish/messages/refused", str(self.refused_publishes)),
-            ("store/messages/count", str(self.retained + self.queued)),
+            ("store/messages/count", kept),
             ("store/messages/bytes", str(self.retained_bytes + self.queued_bytes)),
             ("retained messages/count", str(self.retained)),
             ("subscriptions/count", str(self.subscriptions)),
             ("shared_subscriptions/count", str(self.shared_subscriptions)),
             ("wills/sent", str(self.wills_sent)),
             ("routes/forgotten", str(self.routes_forgotten)),
+            *self._heap(),
+            *self._load.topics(),
         ]
+
+    def _busy(self, turn: Turn) -> dict[str, int]:
+        """
+        What the load is the load of.
+        """
+        return {
+            "messages/received": turn.packets_received,
+            "messages/sent": turn.packets_sent,
+            "publish/dropped": self.dropped,
+            "publish/received": self.publish_received,
+            "publish/sent": self.publish_sent + turn.publishes_sent,
+            "bytes/received": turn.bytes_received,
+            "bytes/sent": turn.bytes_sent,
+            "sockets": self.sockets,
+            "connections": self.connections_total + self.connections_refused,
+        }
+
+    def _heap(self) -> list[tuple[str, str]]:
+        figures = (("heap/current", self.heap_current), ("heap/maximum", self.heap_maximum))
+        return [(topic, str(size)) for topic, size in figures if size]
+
+    def news(self, topics: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """
+        Those of these topics that have changed since they were last asked about: nobody is told again what is so still,
+        and who comes later is told what is retained.
+        """
+        told = self._told
+        changed = [(topic, value) for topic, value in topics if told.get(topic) != value]
+        told.update(changed)
+        return changed

@@ -74,6 +74,7 @@ class MQTTServerProtocol(MQTTProtocol):
         """
         super().connectionMade()
         self._factory.guests.add(self)
+        self._factory.broker.stats.sockets += 1
         self.session.nearer(self.session.deadline())
 
     def dataReceived(self, data: bytes) -> None:
@@ -114,10 +115,15 @@ class MQTTServerProtocol(MQTTProtocol):
             return
         credentials = credentials_of(packet, self.transport.getPeer(), self._certificate())
         login = self._factory.portal.login(credentials, credentials, IMQTTUser)
+        login.addBoth(self._clocked, self._seconds())
         # Nobody cancels a login when the client leaves: a cancelled Deferred swallows the avatar that comes all the
         # same, and with it the logout.
         login.addCallbacks(self._welcome, self._turn_away, callbackArgs=(packet,), errbackArgs=(packet,))
         login.addErrback(self._failed)
+
+    def _clocked(self, answer: Any, asked: float) -> Any:
+        self._factory.broker.stats.logins.observe(self._seconds() - asked)
+        return answer
 
     def _certificate(self) -> Any:
         """
