@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from txmqtt.codec import reasons
+
 CONTINUATION: Final = 0
 TEXT: Final = 1
 BINARY: Final = 2
@@ -76,6 +78,34 @@ def farewell(code: int, reason: str) -> bytes:
     if code == NO_STATUS:
         return b""
     return code.to_bytes(2, "big") + reason.encode()[: _MAX_CONTROL - 2].decode("utf-8", "ignore").encode()
+
+
+#: What a CLOSE says when MQTT has ended a connection, by the reason code. Whatever else went wrong was not allowed.
+_CODES: Final = {
+    reasons.UNSPECIFIED_ERROR: INTERNAL_ERROR,
+    reasons.MALFORMED_PACKET: PROTOCOL_ERROR,
+    reasons.PROTOCOL_ERROR: PROTOCOL_ERROR,
+    reasons.IMPLEMENTATION_SPECIFIC_ERROR: INTERNAL_ERROR,
+    reasons.SERVER_UNAVAILABLE: TRY_AGAIN,
+    reasons.SERVER_BUSY: TRY_AGAIN,
+    reasons.SERVER_SHUTTING_DOWN: GOING_AWAY,
+    reasons.TOPIC_FILTER_INVALID: PROTOCOL_ERROR,
+    reasons.TOPIC_NAME_INVALID: PROTOCOL_ERROR,
+    reasons.RECEIVE_MAXIMUM_EXCEEDED: PROTOCOL_ERROR,
+    reasons.TOPIC_ALIAS_INVALID: PROTOCOL_ERROR,
+    reasons.PACKET_TOO_LARGE: TOO_BIG,
+}
+
+
+def code_of(reason: int | None) -> int:
+    """
+    What the CLOSE says of a connection that MQTT has ended.
+
+    @param reason: the reason code; None: none was given.
+    """
+    if reason is None or reason < reasons.FAILURE:
+        return NORMAL
+    return _CODES.get(reason, POLICY)
 
 
 def _head(opcode: int, size: int, mask: int) -> bytes:

@@ -1,5 +1,5 @@
 """
-What we use of a transport, and the shortest way into it: bytes go to the socket at once where nothing waits before them.
+What we use of a transport, and the shortest way into it: to the socket at once where nothing waits before.
 
 It saves two changes of the poll set and a turn of the reactor for each write.
 """

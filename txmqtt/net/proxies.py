@@ -5,8 +5,8 @@ Whose word is taken for where a client is: reverse proxies that tell it in C{X-F
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from ipaddress import IPv4Address as V4
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from ipaddress import IPv6Address as V6
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress

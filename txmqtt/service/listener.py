@@ -22,6 +22,7 @@ from twisted.python.lockfile import isLocked
 
 from txmqtt.codec.errors import MQTTError
 from txmqtt.net.auth import Anybody
+from txmqtt.net.endpoints import beneath
 from txmqtt.net.server import BrokerFactory
 from txmqtt.service.config import listener, only_from_here
 
@@ -160,7 +161,7 @@ def attempt(description: str) -> None:
 
     @raise CannotListen: it could not.
     """
-    if description.removeprefix("haproxy:").startswith(("tcp:", "tcp6:", "ssl:", "unix:")):
+    if beneath(description).startswith(("tcp:", "tcp6:", "ssl:", "unix:")):
         failed: list[Failure] = []
         listener(_Probe(), description).listen(Factory()).addErrback(failed.append)
         if failed:
