@@ -28,9 +28,10 @@ from txmqtt.broker.policy import Policy
 from txmqtt.broker.terms import Terms
 from txmqtt.codec.errors import MQTTError
 from txmqtt.net.auth import Anybody, LocalUser, Realm
+from txmqtt.net.endpoints import beneath, server_endpoint
 from txmqtt.net.options import IReloadable
 from txmqtt.net.server import BrokerFactory
-from txmqtt.service.config import listener, only_from_here
+from txmqtt.service.config import only_from_here
 
 _log = Logger()
 
@@ -87,7 +88,7 @@ class Listener:
         self.place = place
         self.address: IAddress | None = None
         self._broker = broker
-        self._endpoint = listener(reactor, place.endpoint) if isinstance(place.endpoint, str) else place.endpoint
+        self._endpoint = server_endpoint(reactor, place.endpoint) if isinstance(place.endpoint, str) else place.endpoint
         self._terms = Terms(broker.policy, place.mount)
         self._portal = Portal(Realm(LocalUser))
         self.factory = BrokerFactory(broker, self._portal, reactor, seconds, self._terms)
@@ -233,8 +234,8 @@ def attempt(description: str) -> None:
 
     @raise CannotListen: it could not.
     """
-    if description.removeprefix("haproxy:").startswith(("tcp:", "tcp6:", "ssl:", "unix:")):
+    if beneath(description).startswith(("tcp:", "tcp6:", "ssl:", "unix:")):
         failed: list[Failure] = []
-        listener(_Probe(), description).listen(Factory()).addErrback(failed.append)
+        server_endpoint(_Probe(), description).listen(Factory()).addErrback(failed.append)
         if failed:
             raise _cannot_listen(description, failed[0])

@@ -29,9 +29,9 @@ from twisted.web.server import Request, Site
 from txmqtt._build import __version__, compiled
 from txmqtt.backends.sqlite.backend import SqliteBackend
 from txmqtt.broker.histogram import Histogram
+from txmqtt.net.endpoints import server_endpoint
 from txmqtt.service import health
 from txmqtt.service.broker import BrokerService
-from txmqtt.service.config import listener
 from txmqtt.service.figures import (
     BUILD,
     BUILD_WORDS,
@@ -263,7 +263,7 @@ class MetricsService(Service):
         """
         self.address: IAddress | None = None
         self._name = str(endpoint)
-        self._endpoint = listener(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+        self._endpoint = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
         self._factory = _Bounded(_Site(broker, reactor))
         self._opening: Deferred[None] | None = None
         self._port: IListeningPort | None = None
