@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from txmqtt.broker.features import announce, will_refusal
 from txmqtt.broker.registry import Member
 from txmqtt.broker.routes import reserved
 from txmqtt.broker.shapes import Claim, Lease, Permissions
@@ -109,7 +110,7 @@ class Arrival:
             return reasons.NOT_AUTHORIZED
         if self._permissions is not None and not self._permissions.may_publish(will.topic.decode()):
             return reasons.NOT_AUTHORIZED
-        return 0
+        return will_refusal(self._terms.policy, will)
 
     def gone(self) -> None:
         """
@@ -196,6 +197,7 @@ class Arrival:
             maximum_packet_size=policy.max_packet_size,
             topic_alias_maximum=policy.topic_alias_maximum or None,
         )
+        announce(policy, announced)
         if self._assigned:
             announced.assigned_client_identifier = session.client_id
         if keep_alive != self._packet.keep_alive:

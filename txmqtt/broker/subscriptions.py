@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from txmqtt.broker.features import check_subscribe, filter_refusal
 from txmqtt.broker.filters import Grant, cost
 from txmqtt.broker.registry import Member
 from txmqtt.broker.retrieval import Retrieval
 from txmqtt.broker.shared import Group
 from txmqtt.codec import reasons
-from txmqtt.codec.constants import SUBACK
+from txmqtt.codec.constants import MQTT5, SUBACK
 from txmqtt.codec.packets import Subscribe, Subscription, Unsubscribe
 from txmqtt.codec.topics import SHARE, filter_syntax_error, levels, split_share
 from txmqtt.session.server import ServerSession
@@ -38,6 +39,9 @@ class Subscriptions:
         Answer a SUBSCRIBE.
         """
         broker = self._broker
+        policy = member.terms.policy
+        if session.version == MQTT5:
+            check_subscribe(policy, packet)
         identifier = 0
         if packet.properties is not None and packet.properties.subscription_identifiers:
             identifier = packet.properties.subscription_identifiers[0]
@@ -54,7 +58,11 @@ class Subscriptions:
             grant = self._make(member, asked, code, identifier, share, below)
             grants.append(grant)
             steps.took(asked.filter, before, grant)
-            if not share and (asked.retain_handling == 0 or (asked.retain_handling == 1 and before is None)):
+            if (
+                not share
+                and policy.retain_available
+                and (asked.retain_handling == 0 or (asked.retain_handling == 1 and before is None))
+            ):
                 steps.retrieve.append(grant)  # [MQTT5-3.3.1-9] [MQTT5-3.3.1-10]
         ticket = DONE
         if member.durable or any(grant.group is not None for grant in grants):
@@ -70,6 +78,9 @@ class Subscriptions:
         policy = member.terms.policy
         if asked.filter.startswith(SHARE) and filter_syntax_error(asked.filter, True) is not None:
             return reasons.TOPIC_FILTER_INVALID  # to the letter of 3.x it is a level like any other; here it is not
+        missing = filter_refusal(policy, asked.filter.startswith(SHARE), below)
+        if missing:
+            return missing
         if levels(below) > policy.max_topic_levels:
             return reasons.TOPIC_FILTER_INVALID
         if asked.filter not in member.grants and (
@@ -77,11 +88,12 @@ class Subscriptions:
             or member.filters_cost + cost(asked.filter) > policy.max_subscription_bytes
         ):
             return reasons.QUOTA_EXCEEDED
+        qos = min(asked.qos, policy.max_qos)
         if member.permissions is None:
-            return asked.qos
-        code = member.permissions.granted(below.decode(), asked.qos)
+            return qos
+        code = member.permissions.granted(below.decode(), qos)
         if code < reasons.FAILURE:
-            return min(code, asked.qos)
+            return min(code, qos)
         return code if reasons.legal(SUBACK, code) else reasons.NOT_AUTHORIZED
 
     def _make(

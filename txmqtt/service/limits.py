@@ -54,6 +54,7 @@ RANGES = {
     "store_delay": Range(0.1, 3600),
     "store_operations": Range(1, UNBOUNDED),
     "store_bytes": Range(1, UNBOUNDED),
+    "max_qos": Range(0, 2),
     "sys_interval": Range(0, 86_400),
 }
 
