@@ -73,6 +73,14 @@ class Policy:
         has ends the connection with 0xA1.
     @ivar check_payload_format: a 5.0 payload that says it is UTF-8 is looked at, and if it is not, it is refused with
         0x99, dropped and counted at QoS 0; off by default, because it costs time for every such message.
+    @ivar response_information: what a 5.0 client that asks for it is told to begin its response topics with; C{%c}
+        stands for its client identifier, C{%u} for its user name. Empty, as by default: nobody is told anything,
+        because only rules that fit make it useful.
+    @ivar redirect: who is sent to another server: C{never} anybody; C{full}: who finds C{max_connections} or
+        C{max_sessions} reached (0x9C); C{always} everybody, for a while (0x9C); C{moved} everybody, for good (0x9D).
+        But for C{never}, so are those who are connected at shutdown. 3.x: 3, server unavailable.
+    @ivar server_reference: the other servers, host and port each, separated by spaces; told to 5.0 clients that are
+        redirected. Empty: they are told to go, not where.
     @ivar sys_interval: between two publications of the counters under C{$SYS/broker}; 0 for never.
     """
 
@@ -112,6 +120,9 @@ class Policy:
     shared_available: bool = True
     subscription_identifiers_available: bool = True
     check_payload_format: bool = False
+    response_information: str = ""
+    redirect: str = "never"
+    server_reference: str = ""
     sys_interval: float = 10.0
 
 

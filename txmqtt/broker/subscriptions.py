@@ -8,7 +8,7 @@ then fails to record it, the books go back to what is on record, and the client 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from txmqtt.broker.features import check_subscribe, filter_refusal
 from txmqtt.broker.filters import Grant, cost
@@ -20,6 +20,7 @@ from txmqtt.codec.constants import MQTT5, SUBACK
 from txmqtt.codec.packets import Subscribe, Subscription, Unsubscribe
 from txmqtt.codec.topics import SHARE, filter_syntax_error, levels, split_share
 from txmqtt.session.server import ServerSession
+from txmqtt.session.threshold import LONGEST_WORDS
 from txmqtt.session.tickets import DONE, Ticket, Waiter
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Subscriptions:
         if member.durable or any(grant.group is not None for grant in grants):
             ticket = broker.backend.subscribe(member.lease, grants)
             broker.give_credit(member, session)
-        session.suback(packet.packet_id, codes, ticket)
+        session.suback(packet.packet_id, codes, ticket, _refusals(packet.subscriptions, codes))
         steps.watch(ticket)
 
     def _judge(self, member: Member, asked: Subscription, below: bytes) -> int:
@@ -325,3 +326,25 @@ class _Steps(Waiter):
         member = self._member
         if grants and member.session is not None and member.session is self._session:
             self._subscriptions.retrieve(member, grants)
+
+
+#: What is said about a filter that is refused.
+_WORDS: Final = {
+    reasons.NOT_AUTHORIZED: "not authorised",
+    reasons.TOPIC_FILTER_INVALID: "too many levels, or a broken share",
+    reasons.QUOTA_EXCEEDED: "too many subscriptions",
+}
+
+
+def _refusals(subscriptions: list[Subscription], codes: list[int]) -> str:
+    """
+    Which filters are refused and why, in words that say no more than the client knows; empty where none is.
+    """
+    words: list[str] = []
+    room = LONGEST_WORDS
+    for asked, code in zip(subscriptions, codes, strict=True):
+        if code >= reasons.FAILURE and room > 0:
+            said = f"{asked.filter.decode()!r}: {_WORDS.get(code, 'refused')}"
+            words.append(said)
+            room -= len(said)
+    return "; ".join(words)

@@ -60,7 +60,9 @@ RANGES = {
 
 
 #: What a limit that is a word may say; those that stand in neither table are free text or yes and no.
-CHOICES: dict[str, tuple[str, ...]] = {}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "redirect": ("never", "full", "always", "moved"),
+}
 
 _BOOLEANS = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
 
