@@ -68,7 +68,8 @@ class Arrival:
             session.client_id = f"auto-{token}"
         wrong = self._will_wrong()
         if wrong:
-            session.end(wrong, f"the will to {packet.will.topic.decode()!r} would not be published" if packet.will else "")
+            topic = packet.will.topic.decode() if packet.will is not None else ""
+            session.end(wrong, f"the will to {topic!r} would not be published")
             return
         if packet.version == MQTT5:
             asked = session.session_expiry
