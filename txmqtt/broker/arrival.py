@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from txmqtt.broker.features import announce, will_refusal
 from txmqtt.broker.registry import Member
 from txmqtt.broker.routes import reserved
 from txmqtt.broker.shapes import Claim, Lease, Permissions
@@ -55,8 +56,10 @@ class Arrival:
         Ask for the session.
         """
         broker, session, packet = self._broker, self._session, self._packet
-        if broker.closing:
-            session.end(reasons.SERVER_SHUTTING_DOWN, "the broker is shutting down")
+        redirection = self._terms.redirection
+        if broker.closing or redirection:
+            away = "the broker is shutting down" if broker.closing else "clients are to use another server"
+            self.turn_away(self._terms.at_shutdown if broker.closing else redirection, away)
             return
         if not packet.client_id:
             # 3.1 knows no empty identifier at all; 3.1.1 only for a session that ends with its connection.
@@ -67,7 +70,8 @@ class Arrival:
             session.client_id = f"auto-{token}"
         wrong = self._will_wrong()
         if wrong:
-            session.end(wrong, f"the will to {packet.will.topic!r} would not be published" if packet.will else "")
+            topic = packet.will.topic.decode() if packet.will is not None else ""
+            session.end(wrong, f"the will to {topic!r} would not be published")
             return
         if packet.version == MQTT5:
             asked = session.session_expiry
@@ -77,7 +81,7 @@ class Arrival:
         claim = Claim(self._mount.name, session.client_id, self._user, packet.clean_start, self._expiry, packet.will)
         full = self._full(claim)
         if full:
-            session.end(reasons.QUOTA_EXCEEDED, full)
+            self.turn_away(self._terms.when_full, full)
             return
         session.member = self
         broker.arrivals[self] = None
@@ -111,7 +115,7 @@ class Arrival:
             return reasons.NOT_AUTHORIZED
         if self._permissions is not None and not self._permissions.may_publish(will.topic.decode()):
             return reasons.NOT_AUTHORIZED
-        return 0
+        return will_refusal(self._terms.policy, will)
 
     def gone(self) -> None:
         """
@@ -124,7 +128,14 @@ class Arrival:
         """
         It will not be let in after all. DISCONNECT may not precede a CONNACK [MQTT5-3.14.0-1], so the CONNACK says it.
         """
+        self._session.server_reference = self._terms.policy.server_reference
         self._session.end(reason, message)
+
+    def shut(self, message: str) -> None:
+        """
+        The broker lets everybody go.
+        """
+        self.turn_away(self._terms.at_shutdown, message)
 
     def opened(self, lease: Lease) -> None:
         """
@@ -198,6 +209,10 @@ class Arrival:
             maximum_packet_size=policy.max_packet_size,
             topic_alias_maximum=policy.topic_alias_maximum or None,
         )
+        announce(policy, announced)
+        asked = self._packet.properties
+        if asked is not None and asked.request_response_information:  # [MQTT5-3.1.2-28]
+            announced.response_information = self._terms.response_information(session.client_id, self._user)
         if self._assigned:
             announced.assigned_client_identifier = session.client_id
         if keep_alive != self._packet.keep_alive:
@@ -212,6 +227,7 @@ class Arrival:
         """
         self._broker.arrivals.pop(self, None)
         self._session.member = None
+        self._session.problem_information = False  # whose session it is, or what ails the disk, is for the log
         self._session.end(reason, message)
 
     def revoked(self, reason: int, ending: bool) -> None:

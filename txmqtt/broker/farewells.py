@@ -207,13 +207,14 @@ class Farewells:
         """
         broker = self._broker
         for arrival in list(broker.arrivals):
-            arrival.turn_away(reasons.SERVER_SHUTTING_DOWN, message)
+            arrival.shut(message)
         if not broker.backend.lasting:
             for member in broker.registry.everybody():
                 self._publish_will(member)
         for member in broker.registry.everybody():
             if member.session is not None:
-                member.session.end(reasons.SERVER_SHUTTING_DOWN, message)
+                member.session.server_reference = member.terms.policy.server_reference
+                member.session.end(member.terms.at_shutdown, message)
 
 
 class _LastWords(Waiter):

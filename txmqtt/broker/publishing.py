@@ -5,6 +5,7 @@ The way of a message into the broker: may it be published, what must be kept, wh
 from __future__ import annotations
 
 from txmqtt.broker.fanout import ALL_FULL, NOBODY_TOOK_IT, TAKEN, Fanout
+from txmqtt.broker.features import payload_belies, publish_beyond
 from txmqtt.broker.hooks import INWARD, Hooks
 from txmqtt.broker.onward import Onward
 from txmqtt.broker.policy import Policy
@@ -24,6 +25,7 @@ from txmqtt.session.tickets import DONE, FULL, NOBODY, Ticket, decided
 from txmqtt.session.turn import Turn
 
 _NOT_AUTHORIZED = decided(reasons.NOT_AUTHORIZED)
+_PAYLOAD_INVALID = decided(reasons.PAYLOAD_FORMAT_INVALID)
 _TOPIC_INVALID = decided(reasons.TOPIC_NAME_INVALID)
 
 
@@ -103,10 +105,19 @@ class Publishing:
             message = Message(topic, packet.payload, qos, packet.retain, None, 0.0, member.client_id)
             message.came(packet.frame, session.version)
         else:
+            if (
+                properties.payload_format_indicator
+                and member.terms.policy.check_payload_format
+                and payload_belies(packet.payload, properties)
+            ):
+                return self._refuse(session, _PAYLOAD_INVALID)
             message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id)
         if qos == 0 and not packet.retain:
             self.fanout.send(message, route)
             return DONE
+        policy = member.terms.policy
+        if qos > policy.max_qos or (packet.retain and not policy.retain_available):
+            raise publish_beyond(policy, qos, packet.retain)
         if packet.retain or route.stored or (qos == 2 and (member.durable or member.onward is not None)):
             remembered = packet.packet_id if qos == 2 and member.durable else 0
             ticket = self._accept(message, route, member, remembered, session.version == MQTT5)

@@ -256,6 +256,11 @@ _BROKEN = frozenset(
         reasons.RECEIVE_MAXIMUM_EXCEEDED,
         reasons.TOPIC_ALIAS_INVALID,
         reasons.PACKET_TOO_LARGE,
+        reasons.RETAIN_NOT_SUPPORTED,
+        reasons.QOS_NOT_SUPPORTED,
+        reasons.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
+        reasons.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+        reasons.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
     )
 )
 

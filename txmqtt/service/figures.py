@@ -40,6 +40,7 @@ OF_STATS = (
     Row("connections_total", "txmqtt_connections_accepted_total", COUNTER, "Clients that were let in."),
     Row("connections_refused", "txmqtt_connections_refused_total", COUNTER, "Connections that were not let in."),
     Row("sockets", "txmqtt_sockets_opened_total", COUNTER, "Connections opened, whatever was said over them."),
+    Row("plugin_errors", "txmqtt_plugin_errors_total", COUNTER, "Exceptions of plugins."),
     Row("protocol_errors", "txmqtt_protocol_errors_total", COUNTER, "Clients cut off because they broke a rule."),
     Row("sessions", "txmqtt_sessions", GAUGE, "Sessions, connected or parked."),
     Row("sessions_expired", "txmqtt_sessions_expired_total", COUNTER, "Parked sessions whose time was over."),
@@ -54,6 +55,7 @@ OF_STATS = (
     Row("dropped_slow", "txmqtt_messages_dropped_total", COUNTER, _DROPPED, ("reason", "slow")),
     Row("dropped_expired", "txmqtt_messages_dropped_total", COUNTER, _DROPPED, ("reason", "expired")),
     Row("dropped_denied", "txmqtt_messages_dropped_total", COUNTER, _DROPPED, ("reason", "denied")),
+    Row("dropped_hook", "txmqtt_messages_dropped_total", COUNTER, _DROPPED, ("reason", "plugin")),
     Row("dropped_ended", "txmqtt_messages_dropped_total", COUNTER, _DROPPED, ("reason", "session_ended")),
     # Not among the dropped: whoever listened then had the message.
     Row("dropped_retained", "txmqtt_messages_not_retained_total", COUNTER, "Messages not retained for want of room."),

@@ -54,12 +54,15 @@ RANGES = {
     "store_delay": Range(0.1, 3600),
     "store_operations": Range(1, UNBOUNDED),
     "store_bytes": Range(1, UNBOUNDED),
+    "max_qos": Range(0, 2),
     "sys_interval": Range(0, 86_400),
 }
 
 
 #: What a limit that is a word may say; those that stand in neither table are free text or yes and no.
-CHOICES: dict[str, tuple[str, ...]] = {}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "redirect": ("never", "full", "always", "moved"),
+}
 
 #: Limits that may be others for one listener: those of its connections and of what clients say on them.
 PER_LISTENER = frozenset(
