@@ -115,6 +115,9 @@ class ChangeTests(SynchronousTestCase):
         class Certified(FakeEndpoint):
             wrong = False
 
+            def changed(self) -> bool:
+                return True
+
             def reload(self) -> None:
                 if self.wrong:
                     raise ValueError("key.pem: no key")

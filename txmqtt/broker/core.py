@@ -245,6 +245,23 @@ class Broker(Publishing):
         """
         self.publish(_STORE_ALARM, b"", 0, True)
 
+    # What may change meanwhile
+
+    def change_policy(self, policy: Policy) -> None:
+        """
+        From now on these are the limits.
+        """
+        self.terms.policy = policy
+
+    def rights_changed(self) -> None:
+        """
+        What users may do may have changed: nothing that was remembered of it can be trusted.
+        """
+        for member in self.registry.everybody():
+            member.forget_rights()
+        for mount in self._mounts.values():
+            mount.routes.clear()
+
     # Time
 
     def sweep(self) -> None:

@@ -92,6 +92,12 @@ class WebSocketEndpoint:
         )
         return listening
 
+    def changed(self) -> bool:
+        """
+        See C{IReloadable}.
+        """
+        return IReloadable.providedBy(self.inner) and IReloadable(self.inner).changed()
+
     def reload(self) -> None:
         """
         See C{IReloadable}: what is below may have certificates.

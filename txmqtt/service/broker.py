@@ -37,6 +37,7 @@ from txmqtt.codec.errors import Refused
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.codec.topics import topic_error
+from txmqtt.net.options import IReloadable
 from txmqtt.service.config import DEFAULT_LISTEN
 from txmqtt.service.listener import Place
 from txmqtt.service.listeners import Listeners
@@ -345,6 +346,35 @@ class BrokerService(Service):
     def _flush(self) -> None:
         self._flush_due = False
         self._turn.flush()
+
+    async def change(self, places: Iterable[Place], policy: Policy) -> None:
+        """
+        From now on these are the limits, and where clients come in. Whoever is connected stays, and is asked anew what
+        he may do.
+
+        @raise CannotListen: a new listener can't be opened. Then nothing has changed.
+        """
+        wanted = list(places)
+        await self._listeners.change(wanted)
+        self._places = wanted
+        self.policy = policy
+        self.broker.change_policy(policy)
+        self.broker.rights_changed()
+
+    @property
+    def reloadables(self) -> list[IReloadable]:
+        """
+        Those of the listeners that have certificates.
+        """
+        return self._listeners.reloadables
+
+    def reload(self) -> list[str]:
+        """
+        Read all certificates again.
+
+        @return: what could not be used, in words.
+        """
+        return self._listeners.reload()
 
     # Stop
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, replace
 from pkgutil import get_data
 from typing import Any
 
 from twisted.python.usage import UsageError
 
-from txmqtt.broker.policy import Policy
+from txmqtt.broker.policy import DEFAULTS, Policy
 from txmqtt.codec.constants import MAX_PACKET
 from txmqtt.net.options import UNBOUNDED, Range
 
@@ -107,11 +107,15 @@ def limit_parameters() -> list[list[Any]]:
     ]
 
 
-def policy_from(options: Mapping[str, Any]) -> Policy:
+def policy_from(options: Mapping[str, Any], said: Collection[str], otherwise: Policy = DEFAULTS) -> Policy:
     """
     The policy that these options ask for.
+
+    @param said: the options that somebody has set.
+    @param otherwise: what holds where nobody has.
     """
-    return Policy(**{field.name: options[option(field.name)] for field in fields(Policy)})
+    given = {each.name: options[option(each.name)] for each in fields(Policy) if option(each.name) in said}
+    return replace(otherwise, **given)
 
 
 def limit_docs() -> dict[str, str]:

@@ -12,7 +12,7 @@ from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, soc
 from typing import Any
 
 from twisted.cred.credentials import IAnonymous
-from twisted.cred.portal import Portal
+from twisted.cred.portal import IRealm, Portal
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -29,7 +29,6 @@ from txmqtt.broker.terms import Terms
 from txmqtt.codec.errors import MQTTError
 from txmqtt.net.auth import Anybody, LocalUser, Realm
 from txmqtt.net.endpoints import beneath, server_endpoint
-from txmqtt.net.options import IReloadable
 from txmqtt.net.server import BrokerFactory
 from txmqtt.service.config import only_from_here
 
@@ -57,6 +56,8 @@ class Place:
         policy: Policy | None = None,
         mount: str = "",
         key: Hashable = None,
+        name: str = "",
+        realm: IRealm | None = None,
     ) -> None:
         """
         @param endpoint: an endpoint, or its string.
@@ -64,8 +65,10 @@ class Place:
             the place, and otherwise nobody.
         @param policy: what is allowed here; None: what is allowed everywhere.
         @param mount: the mount point that they live under.
+        @param realm: what those may do who are let in without a portal; None: everything, and look into C{$SYS}.
         """
-        self.name = str(endpoint)
+        self.name = name or str(endpoint)
+        self.realm = Realm(LocalUser) if realm is None else realm
         self.endpoint = endpoint
         self.portal = portal
         self.policy = policy
@@ -78,6 +81,7 @@ class Listener:
     One endpoint.
 
     @ivar place: what it was made from.
+    @ivar endpoint: what listens.
     @ivar address: what it listens on, once it does.
     """
 
@@ -88,7 +92,7 @@ class Listener:
         self.place = place
         self.address: IAddress | None = None
         self._broker = broker
-        self._endpoint = server_endpoint(reactor, place.endpoint) if isinstance(place.endpoint, str) else place.endpoint
+        self.endpoint = server_endpoint(reactor, place.endpoint) if isinstance(place.endpoint, str) else place.endpoint
         self._terms = Terms(broker.policy, place.mount)
         self._portal = Portal(Realm(LocalUser))
         self.factory = BrokerFactory(broker, self._portal, reactor, seconds, self._terms)
@@ -104,7 +108,7 @@ class Listener:
         self._terms.policy = place.policy or self._broker.policy
         portal = place.portal
         if portal is None:
-            portal = Portal(Realm(LocalUser))
+            portal = Portal(place.realm)
             if self.address is not None and only_from_here(place.name, self.address):
                 portal.registerChecker(Anybody())
         self._portal = self.factory.portal = portal
@@ -113,7 +117,7 @@ class Listener:
         """
         Begin to listen; fails with C{CannotListen}.
         """
-        self._opening = maybeDeferred(self._endpoint.listen, self.factory).addCallbacks(self._opened, self._failed)
+        self._opening = maybeDeferred(self.endpoint.listen, self.factory).addCallbacks(self._opened, self._failed)
         return self._opening
 
     def _opened(self, port: IListeningPort) -> None:
@@ -136,15 +140,6 @@ class Listener:
             opening.addErrback(lambda _: None)
             opening.cancel()
         return port.stopListening() or succeed(None) if port is not None else succeed(None)
-
-    def reload(self) -> None:
-        """
-        Read the certificates again, where it has any.
-
-        @raise ValueError: they can't be used; those before stay in force.
-        """
-        if IReloadable.providedBy(self._endpoint):
-            self._endpoint.reload()
 
     def announce(self) -> None:
         """

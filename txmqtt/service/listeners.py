@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from txmqtt.broker.core import Broker
 from txmqtt.codec.errors import MQTTError
+from txmqtt.net.options import IReloadable
 from txmqtt.net.server import BrokerFactory
 from txmqtt.service.listener import Listener, Place
 
@@ -86,6 +87,14 @@ class Listeners:
             factory.shut(message)
         return [factory.whenEmpty() for factory in self.factories]
 
+    @property
+    def reloadables(self) -> list[IReloadable]:
+        """
+        The endpoints that have certificates.
+        """
+        endpoints = [each.endpoint for each in self._open]
+        return [IReloadable(each) for each in endpoints if IReloadable.providedBy(each)]
+
     def reload(self) -> list[str]:
         """
         Read all certificates again.
@@ -93,7 +102,7 @@ class Listeners:
         @return: what could not be used, in words.
         """
         wrong = []
-        for each in self._open:
+        for each in self.reloadables:
             try:
                 each.reload()
             except ValueError as error:

@@ -91,19 +91,14 @@ class AccessControl:
         """
         self.rules = self._read()
 
-    def replace(self, tables: Sequence[Mapping[str, object]], where: str = "acl") -> None:
+    def adopt(self, other: AccessControl) -> None:
         """
-        Take other tables, and read the file again; see C{reload}.
-
-        @raise ValueError: something is wrong; what was in force before stays in force.
+        Be what another is: whoever is bound by these rules is bound by the other's from now on.
         """
-        before = self._tables
-        self._tables = rule_list(tables, where)
-        try:
-            self.rules = self._read()
-        except ValueError:
-            self._tables = before
-            raise
+        self.settings = other.settings
+        self._tables = other._tables
+        self._files = other._files
+        self.rules = other.rules
 
     def _read(self) -> Rules:
         rules: list[Rule] = list(self._tables)

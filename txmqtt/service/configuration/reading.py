@@ -98,10 +98,12 @@ class Reading:
             return self._overrides(value, path)
         if kind is list:
             return self._tables(group, value, path)
-        if kind is dict:
+        if kind is object and isinstance(value, dict):
+            return value
+        if kind in (dict, object):
             if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
                 return value
-            return self.wrong(path, f"{_shown(value)}: expected a table of strings")
+            return self.wrong(path, f"{_shown(value)}: expected a table{' of strings' if kind is dict else ''}")
         if isinstance(group, type):
             return self.group(group, value, path)
         if kind is tuple:

@@ -24,7 +24,7 @@ def sample(group: type) -> str:
 
 
 def _head(group: type) -> Iterator[str]:
-    yield from _words(about(group), "")
+    yield from _words(about(group))
 
 
 def _tables(group: type, name: str, mark: str) -> Iterator[str]:
@@ -40,15 +40,15 @@ def _tables(group: type, name: str, mark: str) -> Iterator[str]:
             for kind, its in inner.items():
                 yield from _heading(setting, f"[[{below}]]", "#: ", about(its))
                 yield f'#: type = "{kind}"'
-                yield from _words("What a listener calls it; its type, unless there are several of that.", "")
+                yield from _words("What a listener calls it; its type, unless there are several of that.")
                 yield f'#: name = "{kind}"'
                 yield from _keys(its, "#: ")
         elif setting.kind is list and isinstance(inner, type):
             its_mark = mark if setting.default else "#: "
             yield from _heading(setting, f"[[{below}]]", its_mark, setting.words or about(inner))
-            yield from _keys(inner, its_mark)
+            yield from _keys(inner, its_mark, setting.default[0] if setting.default else None)
             yield from _tables(inner, below, "#: ")
-        elif setting.kind is Overrides or setting.kind is dict:
+        elif setting.kind in (Overrides, dict, object):
             yield from _heading(setting, f"[{below}]", "#: ", setting.words)
         elif isinstance(inner, type):
             its_mark = "#: " if setting.optional else mark
@@ -60,22 +60,22 @@ def _tables(group: type, name: str, mark: str) -> Iterator[str]:
 def _heading(setting: Setting, header: str, mark: str, words: str) -> Iterator[str]:
     yield ""
     yield ""
-    yield from _words(words, "")
+    yield from _words(words)
     yield f"{mark}{header}"
 
 
-def _keys(group: type, mark: str) -> Iterator[str]:
+def _keys(group: type, mark: str, example: Any = None) -> Iterator[str]:
     """
-    The keys of one table.
+    The keys of one table, with the values of the example where there is one.
     """
     for setting in settings_of(group):
-        if setting.group is None and setting.kind not in (list, dict, Overrides):
+        if setting.group is None and setting.kind not in (list, dict, object, Overrides):
             yield ""
-            yield from _words(" ".join(filter(None, (setting.words, _expected(setting)))), "")
-            value = _value(setting.default)
+            yield from _words(" ".join(filter(None, (setting.words, _expected(setting)))))
+            default = setting.default if example is None else getattr(example, setting.name)
             # Nothing at all can't be written down: it is what holds when the key is not there.
-            absent = setting.default is None or setting.required
-            yield f"{'#: ' if absent else mark}{setting.name} = {value}"
+            absent = default is None or default is MISSING
+            yield f"{'#: ' if absent else mark}{setting.name} = {_value(default)}"
 
 
 def _expected(setting: Setting) -> str:
@@ -99,6 +99,6 @@ def _value(value: Any) -> str:
     return f"{value:_}" if isinstance(value, int) else f"{value:.15g}" if value % 1 else f"{value:.1f}"
 
 
-def _words(words: str, mark: str) -> Iterator[str]:
-    for line in textwrap.wrap(words, _WIDTH - 2):
-        yield f"{mark}# {line}"
+def _words(words: str) -> Iterator[str]:
+    for line in textwrap.wrap(words[:1].upper() + words[1:], _WIDTH - 2):
+        yield f"# {line}"

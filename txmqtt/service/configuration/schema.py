@@ -34,8 +34,8 @@ class Setting(NamedTuple):
     """
     One setting.
 
-    @ivar kind: C{bool}, C{int}, C{float}, C{str}, C{tuple} for a list of strings, C{dict} for a table of strings, a
-        dataclass for a table, C{list} for a list of tables, C{Overrides}.
+    @ivar kind: C{bool}, C{int}, C{float}, C{str}, C{tuple} for a list of strings, C{dict} for a table of strings,
+        C{object} for any table, a dataclass for a table, C{list} for a list of tables, C{Overrides}.
     @ivar default: what holds when nothing is said; C{MISSING}: something must be.
     @ivar optional: nothing at all is what holds when nothing is said.
     @ivar choices: the words that it may be; empty for any.
@@ -113,15 +113,18 @@ def _setting(field: Field[Any], hint: Any, words: str) -> Setting:
             return made._replace(kind=list, group=field.metadata.get("kinds"))
         return made._replace(kind=tuple)
     if origin in (dict, Mapping):
-        return made._replace(kind=dict)
+        return made._replace(kind=dict if get_args(hint)[1] is str else object)
     assert isinstance(hint, type), f"{field.name}: {hint!r}"
     return made._replace(kind=hint, group=hint if is_dataclass(hint) else None)
 
 
 def _explained(group: type) -> dict[str, str]:
-    text = inspect.getdoc(group) or ""
-    said = re.findall(r"^@ivar (\w+): (.*?)(?=^@|\Z)", text, re.MULTILINE | re.DOTALL)
-    return {name: re.sub(r"[A-Z]\{(.*?)\}", r"\1", textwrap.shorten(words, 1000)) for name, words in said}
+    said = {}
+    for each in reversed(group.__mro__):
+        text = inspect.cleandoc(each.__doc__ or "")
+        for name, words in re.findall(r"^@ivar (\w+): (.*?)(?=^@|\Z)", text, re.MULTILINE | re.DOTALL):
+            said[name] = re.sub(r"[A-Z]\{(.*?)\}", r"\1", textwrap.shorten(words, 1000))
+    return said
 
 
 def about(group: type) -> str:
