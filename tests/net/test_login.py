@@ -251,7 +251,9 @@ class LoginTests(BrokerTestCase):
                 client.say(
                     Subscribe(1, [Subscription(b"$SYS/#"), Subscription(b"#"), Subscription(b"$share/g/$SYS/a")])
                 )
-                self.assertEqual(client.heard(), [Suback(1, [answer, 0, answer])])
+                (suback,) = client.heard()
+                assert isinstance(suback, Suback)
+                self.assertEqual(list(suback.reasons), [answer, 0, answer])
                 client.leave()
 
     def test_sys_on_return(self) -> None:
