@@ -169,11 +169,15 @@ class Member:
         """
         It has been logged in again, and what it may do may have changed: no route that leads here can be trusted.
         """
-        if permissions is not None or self.permissions is not None or sees_sys != self.sees_sys:
+        saw_sys, self.sees_sys = self.sees_sys, sees_sys
+        if permissions is not None or self.permissions is not None:
             self.permissions = permissions
-            self.sees_sys = sees_sys
             self.forget_rights()
             self.forget_routes()
+        elif sees_sys != saw_sys:
+            for grant in self.grants.values():
+                if reserved(grant.below):
+                    self.mount.routes.forget(grant.below)
 
     def forget_rights(self) -> None:
         """
