@@ -384,6 +384,8 @@ class FileTests(LogTestCase):
         ):
             with self.subTest(ours=ours, twistd=twistd):
                 self.assertEqual(twistd_file(LogSettings(file=ours), twistd).file, expected)
+        with self.assertRaisesRegex(ValueError, "a daemon has no standard output"):
+            twistd_file(LogSettings(), {"logfile": "-", "nodaemon": False})
 
 
 class PlaceTests(LogTestCase):

@@ -93,10 +93,8 @@ class Log:
         @param seconds: a clock that never jumps.
         @raise ValueError: a setting can't be used, or the file can't be written.
         """
-        if settings.format not in ("text", "json"):
-            raise ValueError(f"format is {settings.format!r}; expected text or json")
+        self._wanted = check(settings)
         self.path = os.path.abspath(settings.file) if settings.file else ""
-        self._wanted = predicate(settings)
         self._line = json_line if settings.format == "json" else text_line
         self._repeats = Repeats(settings.repeats)
         self._seconds = seconds
@@ -161,12 +159,15 @@ def _standard_output() -> IO[str]:
     return stream
 
 
-def predicate(settings: LogSettings) -> LogLevelFilterPredicate:
+def check(settings: LogSettings) -> LogLevelFilterPredicate:
     """
-    What decides by level.
+    Whether settings make sense, before anything is opened.
 
-    @raise ValueError: there is no such level, or an entry of C{levels} has no namespace.
+    @return: what decides by level.
+    @raise ValueError: there is no such format or level, or an entry of C{levels} has no namespace.
     """
+    if settings.format not in ("text", "json"):
+        raise ValueError(f"format is {settings.format!r}; expected text or json")
     chosen = LogLevelFilterPredicate(_level(settings.level, "level"))
     for entry in settings.levels:
         namespace, _, level = entry.partition("=")
@@ -254,8 +255,11 @@ def twistd_file(settings: LogSettings, twistd: Any) -> LogSettings:
     The same settings with the file that C{twistd} was asked for, where they have none.
 
     @param twistd: the options of C{twistd}; empty under another program.
+    @raise ValueError: a daemon was asked to log to the standard output, which it does not have.
     """
     name = twistd.get("logfile") or ""
-    if not name and not twistd.get("nodaemon", True):
-        name = "twistd.log"  # a daemon has no standard output
+    if not twistd.get("nodaemon", True) and not settings.file:
+        if name == "-":
+            raise ValueError("a daemon has no standard output to log to; expected a file")
+        name = name or "twistd.log"
     return settings if settings.file or name in ("", "-") else replace(settings, file=name)
