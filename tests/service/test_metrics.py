@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -401,10 +402,11 @@ class PagesTests(WebTestCase):
 
     def test_head(self) -> None:
         """
-        HEAD answers the head of what GET would.
+        HEAD answers the head of what GET would, and nobody hears of it.
         """
-        status, headers, content = self.ask("/health", "HEAD")
-        self.assertEqual((status, content), (200, b""))
+        with capturedLogs() as events:
+            status, headers, content = self.ask("/health", "HEAD")
+        self.assertEqual((status, content, events), (200, b"", []))
         self.assertGreater(int(headers["content-length"]), 0)
 
     def test_query(self) -> None:
