@@ -286,17 +286,23 @@ class PulseTests(SynchronousTestCase):
         self.assertGreater(stats.heap_current, 1 << 20)
         self.assertGreaterEqual(stats.heap_maximum, stats.heap_current)
 
-    def test_no_proc(self) -> None:
+    def test_what_the_system_says(self) -> None:
         """
-        A system that does not say leaves the figure at 0.
+        The figures are those of the system, in bytes; one that does not say leaves them at 0.
         """
-        folder = scratch(self)
-        for content in (None, "", "12", "x y"):
-            file = folder / "statm"
+        file = scratch(self) / "status"
+        for content, expected in (
+            (None, (0, 0)),
+            ("", (0, 0)),
+            ("VmRSS:\t", (0, 0)),
+            ("VmRSS: x kB", (0, 0)),
+            ("Name:\tpython\nVmHWM:\t    2000 kB\nVmRSS:\t    1000 kB\n", (1_024_000, 2_048_000)),
+            ("VmRSS:\t    1000 kB\n", (1_024_000, 1_024_000)),
+        ):
             if content is not None:
                 file.write_text(content)
             with self.subTest(content=content):
-                self.assertEqual(memory(file)[0], 0)
+                self.assertEqual(memory(file), expected)
 
 
 class WebTestCase(SynchronousTestCase):
