@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -158,14 +159,31 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual(dropped[("txmqtt_messages_dropped_total", (("reason", "slow"),))], 2)
         self.assertEqual(sum(dropped.values()), stats.dropped)
 
+    def manual(self) -> str:
+        page = Path(__file__).resolve().parents[2] / "docs" / "operations.rst"
+        if not page.exists():
+            self.skipTest("no documentation beside the tests")
+        return page.read_text()
+
+    def test_topics_are_documented(self) -> None:
+        """
+        The manual has every topic below $SYS/broker/.
+        """
+        page = self.manual()
+        stats, turn = Stats(), Turn()
+        stats.heap_current = stats.heap_maximum = 1
+        for topic, _ in stats.topics(turn, 0, "0"):
+            plain = topic.removeprefix("load/").removesuffix("/1min").removesuffix("/5min").removesuffix("/15min")
+            reason = plain.removeprefix("publish/messages/dropped/")
+            with self.subTest(topic=topic):
+                self.assertTrue(f"``{plain}``" in page or f"``{reason}``" in page)
+
     def test_documented(self) -> None:
         """
         The manual has every metric, and none that there is not.
         """
-        page = Path(__file__).resolve().parents[2] / "docs" / "operations.rst"
-        if not page.exists():
-            self.skipTest("no documentation beside the tests")
-        written = {line.split("``")[1] for line in page.read_text().splitlines() if line.startswith("   * - ``txmqtt_")}
+        lines = self.manual().splitlines()
+        written = {line.split("``")[1] for line in lines if line.startswith("   * - ``txmqtt_")}
         rows = (*OF_STATS, *OF_TURN, *OF_STORE, *OF_JOURNAL)
         self.assertEqual(written, {row.metric for row in rows} | {"txmqtt_build_info", "txmqtt_ready"})
 
@@ -268,17 +286,23 @@ class PulseTests(SynchronousTestCase):
         self.assertGreater(stats.heap_current, 1 << 20)
         self.assertGreaterEqual(stats.heap_maximum, stats.heap_current)
 
-    def test_no_proc(self) -> None:
+    def test_what_the_system_says(self) -> None:
         """
-        A system that does not say leaves the figure at 0.
+        The figures are those of the system, in bytes; one that does not say leaves them at 0.
         """
-        folder = scratch(self)
-        for content in (None, "", "12", "x y"):
-            file = folder / "statm"
+        file = scratch(self) / "status"
+        for content, expected in (
+            (None, (0, 0)),
+            ("", (0, 0)),
+            ("VmRSS:\t", (0, 0)),
+            ("VmRSS: x kB", (0, 0)),
+            ("Name:\tpython\nVmHWM:\t    2000 kB\nVmRSS:\t    1000 kB\n", (1_024_000, 2_048_000)),
+            ("VmRSS:\t    1000 kB\n", (1_024_000, 1_024_000)),
+        ):
             if content is not None:
                 file.write_text(content)
             with self.subTest(content=content):
-                self.assertEqual(memory(file)[0], 0)
+                self.assertEqual(memory(file), expected)
 
 
 class WebTestCase(SynchronousTestCase):
@@ -384,10 +408,11 @@ class PagesTests(WebTestCase):
 
     def test_head(self) -> None:
         """
-        HEAD answers the head of what GET would.
+        HEAD answers the head of what GET would, and nobody hears of it.
         """
-        status, headers, content = self.ask("/health", "HEAD")
-        self.assertEqual((status, content), (200, b""))
+        with capturedLogs() as events:
+            status, headers, content = self.ask("/health", "HEAD")
+        self.assertEqual((status, content, events), (200, b"", []))
         self.assertGreater(int(headers["content-length"]), 0)
 
     def test_query(self) -> None:

@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from txmqtt._build import __version__, compiled
 from txmqtt.backends.sqlite.backend import SqliteBackend
@@ -148,7 +148,7 @@ class Pages(Resource):
             b"/health/live": self._live,
         }
 
-    def render(self, request: Request) -> bytes:
+    def render(self, request: Request) -> int:
         """
         See C{IResource}.
         """
@@ -169,7 +169,9 @@ class Pages(Resource):
         request.setHeader(b"cache-control", b"no-store")
         request.setHeader(b"content-type", kind)
         request.setHeader(b"content-length", b"%d" % len(content))
-        return content
+        request.write(content)  # which leaves the content out for HEAD; to return it would log a warning each time
+        request.finish()
+        return NOT_DONE_YET
 
     def _metrics(self, request: Request) -> Answer:
         encode, kind = choose_encoder(request.getHeader("accept") or "")

@@ -5,13 +5,11 @@ What is noted once a second: how late the second's work was begun, and how much 
 from __future__ import annotations
 
 from contextlib import suppress
-from os import sysconf
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
 
 from txmqtt.broker.stats import Stats
 
-_STATM = Path("/proc/self/statm")
+_STATUS = Path("/proc/self/status")
 
 
 class Pulse:
@@ -40,11 +38,15 @@ class Pulse:
         self._stats.heap_current, self._stats.heap_maximum = memory()
 
 
-def memory(statm: Path = _STATM) -> tuple[int, int]:
+def memory(status: Path = _STATUS) -> tuple[int, int]:
     """
     The bytes of this process that are in RAM, and the most that they were; 0 where the system does not say.
+    C{getrusage} knows the maximum too, but counts what ran in this process before C{exec}.
     """
-    current = 0
-    with suppress(OSError, ValueError, IndexError):
-        current = int(statm.read_text().split()[1]) * sysconf("SC_PAGE_SIZE")
-    return current, max(current, getrusage(RUSAGE_SELF).ru_maxrss * 1024)
+    found = {b"VmRSS": 0, b"VmHWM": 0}
+    with suppress(OSError, ValueError):
+        for line in status.read_bytes().splitlines():
+            name, _, size = line.partition(b":")
+            if name in found:
+                found[name] = int(size.removesuffix(b"kB")) * 1024
+    return found[b"VmRSS"], max(found.values())
