@@ -8,6 +8,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IAddress, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 from twisted.internet.testing import StringTransport
+from twisted.logger import LogLevel
 from zope.interface import implementer
 
 from tests.net.support import Reactor, Waiting, Wire, plain, reasons
@@ -128,6 +129,8 @@ class OpeningTests(WebSocketTestCase):
         guest.feed(request()[:50])
         guest.leave()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.log.records[-1]["log_level"], LogLevel.debug)
+        self.assertIn("went away before the handshake: ", self.log.said[-1])
 
     def test_peer(self) -> None:
         """
