@@ -108,6 +108,7 @@ class AttemptTests(SynchronousTestCase):
         for description, why in (
             ("unix:/nowhere/s", "No such file or directory"),
             (f"unix:{folder}/taken", "another process serves it"),
+            (f"ws:unix:{folder}/taken", "another process serves it"),
         ):
             with self.subTest(why=why):
                 with self.assertRaises(CannotListen) as caught:

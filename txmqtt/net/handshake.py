@@ -232,8 +232,9 @@ def _is_origin(text: str) -> bool:
 
 def _same_host(origin: str, host: str) -> bool:
     try:
-        names = [urlsplit(origin).hostname or "", urlsplit(f"//{host}").hostname or ""]
-        page, here = (name.encode().decode("idna").lower() for name in names)
+        # wsproto hands the host over decoded; an origin is in ASCII.
+        page = (urlsplit(origin).hostname or "").encode("ascii").decode("idna")
+        here = urlsplit(f"//{host}").hostname
     except ValueError:  # UnicodeError is one
         return False
     return bool(page) and page == here

@@ -272,6 +272,9 @@ class WebSocket(Protocol):
         """
         See C{IProtocol}.
         """
+        if self._phase == _OPENING:  # whoever only looks whether somebody listens comes often
+            why = reason.getErrorMessage()
+            _log.debug("{peer} went away before the handshake: {why}", peer=_place(self.transport), why=why)
         self._phase = _OVER
         self._disarm()
         self._opening = None

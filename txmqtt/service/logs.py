@@ -138,6 +138,17 @@ class Log:
                 self._stream.write(lines.encode("ascii", "backslashreplace").decode())
             self._stream.flush()
 
+    def changed(self) -> bool:
+        """
+        See C{IReloadable}: whether somebody has moved the file away.
+        """
+        if not self.path:
+            return False
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self._stream.fileno()))
+        except OSError:
+            return True
+
     def reload(self) -> None:
         """
         See C{IReloadable}: open the file again, because somebody may have moved it.
