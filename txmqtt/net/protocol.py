@@ -51,10 +51,43 @@ class PlainTransport(Transport, typing.Protocol):
 
     TLS: bool
     disconnecting: bool
+    disconnected: bool
     dataBuffer: bytes
     _tempDataBuffer: list[bytes]
 
     def writeSomeData(self, data: bytes) -> int | Exception: ...
+
+
+def is_plain(transport: object) -> bool:
+    """
+    Whether this is one of Twisted's own connections of TCP or UNIX sockets, told by its exact type: TLS and wrappers
+    forward unknown attributes.
+    """
+    return type(transport) in _PLAIN
+
+
+def write_now(transport: PlainTransport, data: bytes) -> None:
+    """
+    Give the bytes to the socket at once where nothing is buffered before them, and leave only the rest to the
+    transport: it saves two changes of the poll set and a turn of the reactor for each write.
+
+    Only for the plain transports, and only while C{startTLS} was not called on them: the bytes would leave in the
+    clear.
+    """
+    if (
+        transport.dataBuffer
+        or transport._tempDataBuffer
+        or transport.disconnecting
+        or transport.TLS
+        or transport.disconnected  # it has no socket any more; TLS has last words all the same
+    ):
+        transport.write(data)
+        return
+    sent = transport.writeSomeData(data)
+    if not isinstance(sent, int):
+        sent = 0  # the connection is lost: the reactor finds that out when it tries to write
+    if sent < len(data):
+        transport.write(data[sent:])
 
 
 @implementer(IPushProducer)
@@ -105,22 +138,7 @@ class MQTTProtocol(Protocol):
         self.turn.flush()
 
     def _write_now(self, data: bytes) -> None:
-        """
-        Give the bytes to the socket at once where nothing is buffered before them, and leave only the rest to the
-        transport: it saves two changes of the poll set and a turn of the reactor for each write.
-
-        Only for the plain transports, told by their exact type, and only while C{startTLS} was not called on them: TLS
-        and wrappers forward unknown attributes, and the bytes would leave in the clear.
-        """
-        transport: PlainTransport = self.transport  # type: ignore[assignment] # connectionMade looked at its type
-        if transport.dataBuffer or transport._tempDataBuffer or transport.disconnecting or transport.TLS:
-            transport.write(data)
-            return
-        sent = transport.writeSomeData(data)
-        if not isinstance(sent, int):
-            sent = 0  # the connection is lost: the reactor finds that out when it tries to write
-        if sent < len(data):
-            transport.write(data[sent:])
+        write_now(self.transport, data)  # type: ignore[arg-type] # connectionMade looked at its type
 
     # What the conversation asks of the wire
 
