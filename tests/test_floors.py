@@ -40,7 +40,13 @@ FORBIDDEN_BELOW = {
 }
 
 #: What pyproject.toml calls the packages that we import.
-DISTRIBUTIONS = {"twisted": "twisted", "zope": "zope.interface", "mypy_extensions": "mypy_extensions"}
+DISTRIBUTIONS = {
+    "twisted": "twisted",
+    "zope": "zope.interface",
+    "mypy_extensions": "mypy_extensions",
+    "cryptography": "cryptography",
+    "OpenSSL": "pyopenssl",
+}
 
 #: Files longer than this are two ideas, or stand here with their reason.
 LONGEST = 400
