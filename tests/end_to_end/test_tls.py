@@ -36,6 +36,7 @@ class TLSTestCase(SynchronousTestCase):
         self.files = Files(folder.name)
         self.ca = self.files.write("ca.pem", certificates_pem(authority()))
         self.certificate = self.files.pair("server.pem", server("localhost"))
+        self.context = ssl.create_default_context(cafile=self.ca)
 
     def listen(self, description: str) -> tuple[Running, int]:
         """
@@ -45,16 +46,18 @@ class TLSTestCase(SynchronousTestCase):
         self.addCleanup(broker.stop)
         return broker, int(broker.says(r"listening on 127\.0\.0\.1:(\d+)")[1])
 
-    def dial(self, port: int, name: str = "localhost", first: bytes = b"") -> ssl.SSLSocket:
+    def dial(
+        self, port: int, name: str = "localhost", first: bytes = b"", again: ssl.SSLSession | None = None
+    ) -> ssl.SSLSocket:
         """
         A connection that asks for this name, and trusts our authority and nobody else.
 
         @param first: what is said before TLS.
+        @param again: a session of TLS to go on with.
         """
         plain = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         plain.sendall(first)
-        context = ssl.create_default_context(cafile=self.ca)
-        wire = context.wrap_socket(plain, server_hostname=name)
+        wire = self.context.wrap_socket(plain, server_hostname=name, session=again)
         self.addCleanup(wire.close)
         return wire
 
@@ -70,8 +73,9 @@ class TLSTestCase(SynchronousTestCase):
 class NameTests(TLSTestCase):
     def test_names_and_new_files(self) -> None:
         """
-        Every client sees the certificate for the name that it asks for. New files are seen by those who connect
-        afterwards, and nobody who is connected notices; files that can't be used change nothing.
+        Every client sees the certificate for the name that it asks for, and may go on with the session of TLS that it
+        had. New files are seen by those who connect afterwards, and nobody who is connected notices; files that can't
+        be used change nothing.
         """
         names = self.files.folder / "names"
         self.files.pair("names/default.pem", server("localhost"))
@@ -82,6 +86,7 @@ class NameTests(TLSTestCase):
         self.assertEqual(self.seen(self.dial(port)), server("localhost")[1].serial_number)
         stays.sendall(greeting(4, b"stays"))
         self.assertEqual(stays.recv(4), ACCEPTED)
+        self.assertTrue(self.dial(port, "rose.garden.example", again=stays.session).session_reused)
         new = issued(subject("garden"), server("*.garden.example")[1].extensions[1].value, authority())
         self.files.pair("names/garden.pem", new)
         broker.says("\nreloaded")
@@ -124,7 +129,8 @@ class ClientCertificateTests(TLSTestCase):
     def test_names_and_revocation(self) -> None:
         """
         Whoever shows a certificate comes in under its name, whatever name it gives; nobody comes in without one, or
-        with one that was revoked, also when that was a moment ago.
+        with one that was revoked, also when that was a moment ago. It must be shown each time: no session of TLS stands
+        for it.
         """
         crl = self.files.write("crl.pem", revocation(client("stolen")))
         broker, port = self.listen(
@@ -134,6 +140,11 @@ class ClientCertificateTests(TLSTestCase):
         good, stolen = self.shows(client(), "good"), self.shows(client("stolen"), "stolen")
         self.assertEqual(self.publish(port, *good, "-u", "root", "-P", "x", "-i", "one"), 0)
         broker.says("connected as 'one', user 'sensor-7'")
+        self.context.load_cert_chain(good[1], good[3])
+        wire = self.dial(port)
+        wire.sendall(greeting(4, b"c"))
+        self.assertEqual(wire.recv(4), ACCEPTED)
+        self.assertFalse(self.dial(port, again=wire.session).session_reused)
         self.assertNotEqual(self.publish(port), 0)
         self.assertNotEqual(self.publish(port, *stolen), 0)
         broker.says("the client certificate 'CN=stolen' was refused: it is revoked")
