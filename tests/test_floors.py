@@ -45,6 +45,8 @@ DISTRIBUTIONS = {
     "zope": "zope.interface",
     "mypy_extensions": "mypy_extensions",
     "prometheus_client": "prometheus-client",
+    "cryptography": "cryptography",
+    "OpenSSL": "pyopenssl",
 }
 
 #: Files longer than this are two ideas, or stand here with their reason.

@@ -42,6 +42,7 @@ class PlainTransport(Transport, typing.Protocol):
 
     TLS: bool
     disconnecting: bool
+    disconnected: bool
     dataBuffer: bytes
     _tempDataBuffer: list[bytes]
 
@@ -75,7 +76,13 @@ class _DirectWriter:
         See C{ITransport}. Only while C{startTLS} was not called on it.
         """
         transport = self._transport
-        if transport.dataBuffer or transport._tempDataBuffer or transport.disconnecting or transport.TLS:
+        if (
+            transport.dataBuffer
+            or transport._tempDataBuffer
+            or transport.disconnecting
+            or transport.TLS
+            or transport.disconnected  # it has no socket any more; TLS has last words all the same
+        ):
             transport.write(data)
             return
         sent = transport.writeSomeData(data)

@@ -4,7 +4,6 @@ Tests of txmqtt.net.access.acl: rules in force, changed while clients are connec
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
