@@ -40,7 +40,14 @@ FORBIDDEN_BELOW = {
 }
 
 #: What pyproject.toml calls the packages that we import.
-DISTRIBUTIONS = {"twisted": "twisted", "zope": "zope.interface", "mypy_extensions": "mypy_extensions"}
+DISTRIBUTIONS = {
+    "twisted": "twisted",
+    "zope": "zope.interface",
+    "mypy_extensions": "mypy_extensions",
+    "argon2": "argon2-cffi",
+    "jwt": "pyjwt",
+    "cryptography": "pyjwt",  # its extra "crypto"
+}
 
 #: Files longer than this are two ideas, or stand here with their reason.
 LONGEST = 400
