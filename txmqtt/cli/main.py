@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from txmqtt._build import __version__
+from txmqtt.cli.passwd import passwd
 from txmqtt.cli.store import store
 from txmqtt.codec.errors import MQTTError
 
@@ -36,4 +37,5 @@ def main() -> None:
     """
 
 
+main.add_command(passwd)
 main.add_command(store)

@@ -75,8 +75,9 @@ class PasswordsTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(ask(self.checker, "zoë", "schlüssel")), "zoë".encode())
         for name, password in (("ann", "schlüssel"), ("ann", ""), ("zoë", "sesame")):
             self.failureResultOf(ask(self.checker, name, password), LoginDenied)
-        for name, password in (("bob", "sesame"), ("", "sesame"), ("Ann", "sesame"), (b"\xff", "sesame")):
+        for name, password in (("bob", "sesame"), ("", "sesame"), ("Ann", "sesame")):
             self.failureResultOf(ask(self.checker, name, password), UnhandledCredentials)
+        self.failureResultOf(ask(self.checker, b"\xff", "sesame"), UnhandledCredentials)
         self.assertEqual((self.checker.allowed, self.checker.denied, self.checker.unknown), (2, 3, 3))
 
     def test_mosquitto(self) -> None:

@@ -132,6 +132,10 @@ _KINDS: dict[str, type[_Argon2id] | type[_Sha512] | type[_Pbkdf2]] = {
 }
 
 
+#: What every hash begins with one of.
+BEGINNINGS = tuple(_KINDS)
+
+
 def read(text: str) -> Hash:
     """
     What a file says after the name.
