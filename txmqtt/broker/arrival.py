@@ -35,6 +35,7 @@ class Arrival:
         user: str | None,
         permissions: Permissions | None,
         mount: Mount,
+        sees_sys: bool = True,
     ) -> None:
         self._broker = broker
         self._session = session
@@ -42,6 +43,7 @@ class Arrival:
         self._user = user
         self._permissions = permissions
         self._mount = mount
+        self._sees_sys = sees_sys
         self._expiry = 0
         self._assigned = False
         self._gone = False
@@ -140,7 +142,7 @@ class Arrival:
         member.lease = lease
         lease.owner = member
         member.session = session
-        member.change_permissions(self._permissions)
+        member.change_permissions(self._permissions, self._sees_sys)
         member.expiry = self._expiry
         member.will = packet.will
         member.graced = False

@@ -81,15 +81,16 @@ class Broker:
         permissions: Permissions | None,
         token: str,
         mount: str = "",
+        sees_sys: bool = True,
     ) -> None:
         """
         Let a client in that has been logged in, or end its conversation.
 
         @param user: whose session it is to be; None for anonymous.
-        @param permissions: what it may do; None for everything.
+        @param permissions: what it may do; None for everything, C{$SYS} only if C{sees_sys}.
         @param token: what makes a client identifier unique that the broker has to assign.
         """
-        Arrival(self, session, packet, user, permissions, self.mount(mount)).enter(token)
+        Arrival(self, session, packet, user, permissions, self.mount(mount), sees_sys).enter(token)
 
     def arrived(self, member: Member) -> None:
         """
@@ -98,8 +99,7 @@ class Broker:
         stats = self.stats
         stats.connections += 1
         stats.connections_total += 1
-        if stats.connections > stats.connections_max:
-            stats.connections_max = stats.connections
+        stats.connections_max = max(stats.connections_max, stats.connections)
         self.farewells.call_off(member)
 
     def give_credit(self, member: Member, session: ServerSession) -> None:

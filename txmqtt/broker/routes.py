@@ -162,12 +162,13 @@ class Routes:
                     others.append(grant)
             if interest.groups is not None:
                 groups.extend(interest.groups.values())
+        ours = reserved(topic)
         deliveries = [
             _alone(mine[0]) if len(mine) == 1 else Delivery(member, mine)
             for member, mine in grants.items()
-            if member.permissions is None or member.may_receive(topic)
+            if (member.permissions is None and not ours) or member.may_receive(topic)
         ]
-        return Route(self._mount, deliveries, groups, reserved(topic))
+        return Route(self._mount, deliveries, groups, ours)
 
     def _remember(self, topic: bytes, route: Route) -> None:
         if len(self.known) >= self._limit or self._deliveries > self._limit * _DELIVERIES:
@@ -202,6 +203,15 @@ class Routes:
         elif self._older.pop(topic, None) is None:
             return
         self._cross_out(topic)
+
+    def clear(self) -> None:
+        """
+        What anybody may receive may have changed: forget them all.
+        """
+        self.known = {}
+        self._older = {}
+        self._deliveries = 0
+        self._under = {}
 
     def forget(self, filter: bytes) -> None:
         """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from txmqtt.broker.filters import Grant, cost
 from txmqtt.broker.registry import Member
 from txmqtt.broker.retrieval import Retrieval
+from txmqtt.broker.routes import reserved
 from txmqtt.broker.shared import Group
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import SUBACK
@@ -78,7 +79,7 @@ class Subscriptions:
         ):
             return reasons.QUOTA_EXCEEDED
         if member.permissions is None:
-            return asked.qos
+            return asked.qos if member.sees_sys or not reserved(below) else reasons.NOT_AUTHORIZED
         code = member.permissions.granted(below.decode(), asked.qos)
         if code < reasons.FAILURE:
             return min(code, asked.qos)

@@ -135,7 +135,8 @@ class MQTTServerProtocol(MQTTProtocol):
         permissions = None if user.unrestricted else user
         token = token_hex(16) if not packet.client_id else ""
         self.turn.now = self._seconds()
-        self._factory.broker.join(self.session, packet, user.name, permissions, token)
+        sees_sys = permissions is not None or user.sees_sys
+        self._factory.broker.join(self.session, packet, user.name, permissions, token, sees_sys=sees_sys)
         self._answered()
 
     def _answered(self) -> None:

@@ -37,7 +37,7 @@ from txmqtt.codec.errors import Refused
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.codec.topics import topic_error
-from txmqtt.net.auth import Realm
+from txmqtt.net.auth import LocalUser, Realm
 from txmqtt.net.server import BrokerFactory
 from txmqtt.service.config import DEFAULT_LISTEN, listener
 from txmqtt.service.listener import Listener
@@ -152,7 +152,7 @@ class BrokerService(Service):
 
     def _listener(self, place: str | IStreamServerEndpoint, portal: Portal | None) -> Listener:
         endpoint = listener(self._reactor, place) if isinstance(place, str) else place
-        its_portal = Portal(Realm()) if portal is None else portal
+        its_portal = Portal(Realm(LocalUser)) if portal is None else portal
         factory = BrokerFactory(self.broker, its_portal, self._reactor, self._seconds)
         return Listener(str(place), endpoint, factory, its_portal, portal is None)
 
