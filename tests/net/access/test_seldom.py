@@ -20,7 +20,7 @@ class SeldomTests(SynchronousTestCase):
         clock = Clock()
         seldom = Seldom(Logger(), clock.seconds)
         with capturedLogs() as logs:
-            for _ in range(100):
+            for _ in range(80):
                 seldom.warn("there", "{no} answer")
                 clock.advance(0.25)
         self.assertEqual(
