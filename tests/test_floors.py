@@ -47,6 +47,7 @@ DISTRIBUTIONS = {
     "argon2": "argon2-cffi",
     "jwt": "pyjwt",
     "cryptography": "pyjwt",  # its extra "crypto"
+    "OpenSSL": "twisted",  # its extra "tls"
 }
 
 #: Files longer than this are two ideas, or stand here with their reason.

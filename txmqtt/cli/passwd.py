@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import click
 
-from txmqtt.cli.replaced import CannotReplace, create, replace
+from txmqtt.cli.replaced import CannotReplace, create, refuse_existing, replace
 from txmqtt.cli.words import counted, plain
 from txmqtt.net.access import hashes, password_file
 
@@ -110,7 +110,9 @@ def passwd(
         elif check:
             _check(file, name, _password(batch, password, confirm=False))
         else:
-            if not fresh:
+            if fresh:
+                refuse_existing(file)
+            else:
                 replace(file, lambda data: _looked_over(data, file))  # before somebody types a password for nothing
             line = hashed(_password(batch, password, confirm=True))
             if fresh:

@@ -18,6 +18,16 @@ class CannotReplace(Exception):
     """
 
 
+def refuse_existing(path: str) -> None:
+    """
+    Say now what L{create} would say later.
+
+    @raise CannotReplace: it is there.
+    """
+    if os.path.lexists(path):
+        raise CannotReplace(f"{path} exists; it is not overwritten")
+
+
 def create(path: str, data: bytes) -> None:
     """
     Make a file that was not there, which only its owner can read.

@@ -10,7 +10,8 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.net.access.support import scratch
-from txmqtt.net.access.files import Files
+from txmqtt.net.access.files import Files, anchored
+from txmqtt.net.access.jwt import TokenSettings
 
 
 class FilesTests(SynchronousTestCase):
@@ -58,6 +59,13 @@ class FilesTests(SynchronousTestCase):
         ):
             with self.subTest(name=name), self.assertRaisesRegex(ValueError, rf"/{name}' ({why})$"):
                 self.files.read(f"{self.folder}/{name}", 2)
+
+    def test_anchored(self) -> None:
+        """
+        A file stays the one that it was when it was named, wherever a daemon goes.
+        """
+        settings = anchored(TokenSettings(("ES256",), key_set_file="keys"), "key_set_file", "secret_file")
+        self.assertEqual((settings.key_set_file, settings.secret_file), (os.path.join(os.getcwd(), "keys"), ""))
 
     def test_everybody(self) -> None:
         """

@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
-from txmqtt.net.access.files import Files
+from txmqtt.net.access.files import Files, anchored
 from txmqtt.net.access.question import Fields, Template, as_form, as_json
 from txmqtt.net.access.remembered import Remembered
 from txmqtt.net.access.seldom import Seldom
@@ -115,7 +115,7 @@ class Service:
         """
         self.allowed = self.denied = self.unknown = self.failures = self.remembered = 0
         self.credentialInterfaces = (IUsernamePassword, IAnonymous) if settings.anonymous else (IUsernamePassword,)
-        self._settings = settings
+        self._settings = anchored(settings, "headers_file", "ca_file")
         self._reactor = reactor
         self._wall = wall
         self._agent = agent
@@ -173,14 +173,15 @@ class Service:
         """
         return self._files.changed()
 
-    def stop(self) -> None:
+    def stop(self) -> Deferred[None] | None:
         """
         Ask nothing more of what waits, and close the connections that nobody uses.
+
+        @return: fires when they are closed; None: there were none.
         """
         if self._turnstile is not None:
             self._turnstile.dismiss()
-        if self._web is not None:
-            self._web.stop()
+        return self._web.stop() if self._web is not None else None
 
     @property
     def turned_away(self) -> int:

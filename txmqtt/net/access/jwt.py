@@ -27,7 +27,7 @@ from zope.interface import implementer
 from txmqtt.net.access import keys
 from txmqtt.net.access.claims import rules_of
 from txmqtt.net.access.fetched import FetchedKeys
-from txmqtt.net.access.files import Files
+from txmqtt.net.access.files import Files, anchored
 from txmqtt.net.access.web import Web, url_error
 from txmqtt.net.auth import Identity, LoginDenied
 from txmqtt.net.options import IReloadable, Range
@@ -128,7 +128,7 @@ class Tokens:
         @raise ValueError: the settings contradict each other, or a file can't be used.
         """
         self.allowed = self.denied = self.unknown = 0
-        self._settings = settings
+        self._settings = anchored(settings, "secret_file", "public_key_file", "key_set_file", "key_set_ca_file")
         self._reactor = reactor
         self._seconds = seconds
         self._wall = wall

@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from txmqtt.codec.reasons import SERVER_BUSY
 from txmqtt.net.access import password_file
-from txmqtt.net.access.files import Files
+from txmqtt.net.access.files import Files, anchored
 from txmqtt.net.access.hashes import Hash
 from txmqtt.net.access.hashing import Hashing, InCaller
 from txmqtt.net.access.remembered import Remembered
@@ -82,7 +82,9 @@ class Passwords:
         @raise ValueError: the file can't be read, or not be used; says which line.
         """
         self.allowed = self.denied = self.unknown = 0
-        self._settings = settings
+        if not settings.file:
+            raise ValueError("file: expected the name of a password file")
+        self._settings = anchored(settings, "file")
         self._reactor = reactor
         self._hashing = hashing
         self._remembered: Remembered[bool] = Remembered(seconds, _REMEMBERED)
