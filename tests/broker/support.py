@@ -18,6 +18,7 @@ from txmqtt.broker.policy import Policy
 from txmqtt.broker.registry import Member
 from txmqtt.broker.shapes import Backend, Permissions
 from txmqtt.broker.stats import Stats
+from txmqtt.broker.terms import Terms
 from txmqtt.codec import encode
 from txmqtt.codec.constants import MQTT5, PUBACK, PUBCOMP, PUBREC, PUBREL
 from txmqtt.codec.decode import Decoder
@@ -111,6 +112,7 @@ class Peer:
         self.user = user
         self.rights = rights
         self.mount = mount
+        self.terms: Terms | None = None
         self.present = False
         self.inbox: list[Packet] = []
         self.closed: tuple[int, str, bool] | None = None
@@ -140,7 +142,8 @@ class Peer:
         town = self.town
         town.tokens += 1
         token = f"token{town.tokens}"
-        town.broker.join(self.session, packet, self.user or packet.username, self.rights, token, self.mount)
+        terms = self.terms or Terms(town.broker.policy, self.mount)
+        town.broker.join(self.session, packet, self.user or packet.username, self.rights, token, terms)
 
     def admitted(self) -> None:
         self.admissions += 1

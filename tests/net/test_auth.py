@@ -29,6 +29,7 @@ from txmqtt.net.auth import (
     Anybody,
     FirstOf,
     IMQTTUser,
+    LocalUser,
     LoginDenied,
     LoginUndecided,
     Realm,
@@ -209,6 +210,13 @@ class RealmTests(SynchronousTestCase):
         user = User(None)
         self.assertTrue(user.unrestricted and user.may_publish("a") and user.may_receive("a"))
         self.assertEqual(user.granted("#", 2), 2)
+
+    def test_sys(self) -> None:
+        """
+        Everything does not include $SYS, except for users of whom it is said.
+        """
+        self.assertEqual([User("u").sees_sys, LocalUser("u").sees_sys], [False, True])
+        self.assertTrue(LocalUser("u").unrestricted)
 
     def test_own_users(self) -> None:
         """

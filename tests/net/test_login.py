@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import Interface, implementer
 
 from tests.net.support import Broken, BrokerTestCase, Waiting, reasons
+from tests.session.support import wordless
 from txmqtt.codec.constants import PUBACK
 from txmqtt.codec.packets import (
     Ack,
@@ -28,7 +29,7 @@ from txmqtt.codec.packets import (
 )
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import SERVER_BUSY, SERVER_UNAVAILABLE
-from txmqtt.net.auth import IMQTTUser, LoginUndecided, User
+from txmqtt.net.auth import IMQTTUser, LocalUser, LoginUndecided, Realm, User
 
 
 class Strict(User):
@@ -266,7 +267,44 @@ class LoginTests(BrokerTestCase):
             Publish(b"of/bob", b"x", 1, packet_id=3),
         )
         answers = [packet for packet in client.heard() if not isinstance(packet, Publish)]
-        self.assertEqual(answers, [Suback(1, [1, 0x87]), Ack(PUBACK, 2), Ack(PUBACK, 3, 0x87)])
+        self.assertEqual(wordless(answers), [Suback(1, [1, 0x87]), Ack(PUBACK, 2), Ack(PUBACK, 3, 0x87)])
+
+    def test_sys(self) -> None:
+        """
+        $SYS is refused to users who may do everything else, and seen by those of whom it is said.
+        """
+        for make, answer in ((User, 0x87), (LocalUser, 0)):
+            with self.subTest(make=make):
+                self.begin(realm=Realm(make))
+                client = self.connect()
+                client.heard()
+                client.say(
+                    Subscribe(1, [Subscription(b"$SYS/#"), Subscription(b"#"), Subscription(b"$share/g/$SYS/a")])
+                )
+                (suback,) = client.heard()
+                assert isinstance(suback, Suback)
+                self.assertEqual(list(suback.reasons), [answer, 0, answer])
+                client.leave()
+
+    def test_sys_on_return(self) -> None:
+        """
+        A session that subscribed to $SYS gets nothing from there while its client is logged in without the right to
+        see it.
+        """
+        realm = Rooms()
+        self.begin(realm=realm)
+        for make, subscribe, seen in ((LocalUser, True, 1), (User, False, 0), (LocalUser, False, 1)):
+            realm.make = make
+            client = self.connect(clean_start=False, properties=Properties(session_expiry_interval=100))
+            if subscribe:
+                client.say(Subscribe(1, [Subscription(b"$SYS/#", 1), Subscription(b"a", 1)]))
+            client.heard()
+            self.broker.publish(b"$SYS/broker/x", b"1")
+            self.broker.publish(b"a", b"1")
+            self.broker.turn.flush()
+            topics = [packet.topic for packet in client.heard() if isinstance(packet, Publish)]
+            self.assertEqual(topics, [b"$SYS/broker/x"] * seen + [b"a"])
+            client.leave()
 
     def test_will_not_allowed(self) -> None:
         """

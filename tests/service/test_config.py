@@ -6,103 +6,33 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import fields
 from pathlib import Path
 from resource import RLIM_INFINITY
 
 from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
-from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.service.support import scratch
-from txmqtt.broker.policy import DEFAULTS, Policy
+from txmqtt.net.endpoints import server_endpoint
 from txmqtt.service import config
 
 
-class LimitTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.parameters = {row[0]: row for row in config.limit_parameters()}
-
-    def read(self, option: str, value: str) -> float:
-        number: float = self.parameters[option][4](value)
-        return number
-
-    def test_every_limit_is_an_option(self) -> None:
-        """
-        Each limit of the policy can be set, says what it means, and is by default what the policy says.
-        """
-        self.assertEqual(len(self.parameters), len(fields(Policy)))
-        for field in fields(Policy):
-            with self.subTest(limit=field.name):
-                _, short, default, said, _ = self.parameters[field.name.replace("_", "-")]
-                self.assertIsNone(short)
-                self.assertEqual(default, getattr(DEFAULTS, field.name))
-                self.assertGreater(len(said), 10)
-                self.assertNotRegex(said, r"\n|  |\{")
-
-    def test_defaults_are_legal(self) -> None:
-        """
-        What holds by default could also be asked for.
-        """
-        self.assertEqual(set(config.RANGES), {field.name for field in fields(Policy)})
-        for field in fields(Policy):
-            with self.subTest(limit=field.name):
-                default = getattr(DEFAULTS, field.name)
-                read = self.read(config.option(field.name), str(default))
-                self.assertEqual((read, type(read)), (default, type(default)))
-
-    def test_out_of_range(self) -> None:
-        """
-        A value that makes no sense is refused with the option, the value and what was expected.
-        """
-        for option, value, expected in (
-            ("max-connections", "0", "--max-connections '0': expected a whole number from 1"),
-            ("max-connections", "1.5", "--max-connections '1.5': expected a whole number from 1"),
-            ("receive-maximum", "65536", "--receive-maximum '65536': expected a whole number from 1 to 65535"),
-            ("max-packet-size", "", "--max-packet-size '': expected a whole number from 64 to 268435460"),
-            ("resend-interval", "-1", "--resend-interval '-1': expected a number from 0 to 86400"),
-            ("resend-interval", "nan", "--resend-interval 'nan': expected a number from 0 to 86400"),
-        ):
-            with self.subTest(option=option, value=value):
-                with self.assertRaises(UsageError) as caught:
-                    self.read(option, value)
-                self.assertEqual(str(caught.exception), expected)
-
-    def test_policy(self) -> None:
-        """
-        The options make the policy that they spell.
-        """
-        options = {config.option(field.name): field.default for field in fields(Policy)}
-        self.assertEqual(config.policy_from(options), DEFAULTS)
-        self.assertEqual(config.policy_from({**options, "max-inflight": 7}), Policy(max_inflight=7))
-
-
 class ListeningTests(SynchronousTestCase):
-    def test_backlog(self) -> None:
-        """
-        Many clients can arrive at once, unless the endpoint string says otherwise or is of a kind that we do not know.
-        """
-        for description, wanted in (
-            ("tcp:1883", "tcp:1883:backlog=4096"),
-            ("tcp:1883:interface=127.0.0.1", "tcp:1883:interface=127.0.0.1:backlog=4096"),
-            ("tcp6:1883:interface=\\:\\:1", "tcp6:1883:interface=\\:\\:1:backlog=4096"),
-            ("haproxy:tcp:1883", "haproxy:tcp:1883:backlog=4096"),
-            ("unix:/run/mqtt.sock", "unix:/run/mqtt.sock:backlog=4096"),
-            ("tcp:1883:backlog=7", "tcp:1883:backlog=7"),
-            ("systemd:domain=INET:index=0", "systemd:domain=INET:index=0"),
-        ):
-            with self.subTest(description=description):
-                self.assertEqual(config.with_backlog(description), wanted)
-
     def test_endpoint(self) -> None:
         """
         Twisted's endpoint strings are understood as they are.
         """
-        for description in ("tcp:1883", "tcp6:1883", "unix:/run/mqtt.sock", "haproxy:tcp:1883:interface=127.0.0.1"):
+        for description in (
+            "tcp:1883",
+            "tcp6:1883",
+            "unix:/run/mqtt.sock",
+            "haproxy:tcp:1883:interface=127.0.0.1",
+            "ws:tcp:1",
+        ):
             with self.subTest(description=description):
-                made = config.listener(MemoryReactorClock(), description)
+                made = server_endpoint(MemoryReactorClock(), description)
                 self.assertTrue(IStreamServerEndpoint.providedBy(made))
 
     def test_no_endpoint(self) -> None:
@@ -122,7 +52,7 @@ class ListeningTests(SynchronousTestCase):
                 self.subTest(description=description),
                 self.assertRaisesRegex(ValueError, "expected an endpoint, such"),
             ):
-                config.listener(MemoryReactorClock(), description)
+                server_endpoint(MemoryReactorClock(), description)
 
     def test_only_from_here(self) -> None:
         """
@@ -138,6 +68,11 @@ class ListeningTests(SynchronousTestCase):
             ("tcp6:1", IPv6Address("TCP", "::", 1), False),
             ("tcp6:1", IPv6Address("TCP", "fe80::1%eth0", 1), False),
             ("haproxy:tcp:1", IPv4Address("TCP", "127.0.0.1", 1), False),
+            ("ws:tcp:1", IPv4Address("TCP", "127.0.0.1", 1), True),
+            ("ws:tcp:1", IPv4Address("TCP", "192.0.2.1", 1), False),
+            ("ws:unix:/s", UNIXAddress("/s"), True),
+            ("ws:haproxy:tcp:1", IPv4Address("TCP", "127.0.0.1", 1), False),
+            ("ws:tcp:1:proxies=127.0.0.1", IPv4Address("TCP", "127.0.0.1", 1), False),
             ("other", HostnameAddress(b"localhost", 1), False),
             ("other", None, False),
         ):

@@ -271,3 +271,15 @@ def acks(kind: int, *packet_ids: int, reason: int = 0) -> list[Packet]:
     Acknowledgements of one kind.
     """
     return [Ack(kind, packet_id, reason) for packet_id in packet_ids]
+
+
+def wordless(packets: list[Packet]) -> list[Packet]:
+    """
+    The same packets without their reason strings, for tests that are about something else.
+    """
+    for packet in packets:
+        said = getattr(packet, "properties", None)
+        if said is not None and said.reason_string is not None:
+            said.reason_string = None
+            packet.properties = said if said != Properties() else None  # type: ignore[attr-defined] # it has some
+    return packets

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from txmqtt.broker.registry import Member, Mount
+from txmqtt.broker.features import announce, will_refusal
+from txmqtt.broker.registry import Member
 from txmqtt.broker.routes import reserved
 from txmqtt.broker.shapes import Claim, Lease, Permissions
+from txmqtt.broker.terms import Terms
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import MAX_PACKET_ID, MQTT5, MQTT31, MQTT311
 from txmqtt.codec.packets import Connect
@@ -34,7 +36,7 @@ class Arrival:
         packet: Connect,
         user: str | None,
         permissions: Permissions | None,
-        mount: Mount,
+        terms: Terms,
         sees_sys: bool = True,
     ) -> None:
         self._broker = broker
@@ -42,7 +44,8 @@ class Arrival:
         self._packet = packet
         self._user = user
         self._permissions = permissions
-        self._mount = mount
+        self._terms = terms
+        self._mount = broker.mount(terms.mount)
         self._sees_sys = sees_sys
         self._expiry = 0
         self._assigned = False
@@ -53,8 +56,10 @@ class Arrival:
         Ask for the session.
         """
         broker, session, packet = self._broker, self._session, self._packet
-        if broker.closing:
-            session.end(reasons.SERVER_SHUTTING_DOWN, "the broker is shutting down")
+        redirection = self._terms.redirection
+        if broker.closing or redirection:
+            away = "the broker is shutting down" if broker.closing else "clients are to use another server"
+            self.turn_away(self._terms.at_shutdown if broker.closing else redirection, away)
             return
         if not packet.client_id:
             # 3.1 knows no empty identifier at all; 3.1.1 only for a session that ends with its connection.
@@ -65,17 +70,18 @@ class Arrival:
             session.client_id = f"auto-{token}"
         wrong = self._will_wrong()
         if wrong:
-            session.end(wrong, f"the will to {packet.will.topic!r} would not be published" if packet.will else "")
+            topic = packet.will.topic.decode() if packet.will is not None else ""
+            session.end(wrong, f"the will to {topic!r} would not be published")
             return
         if packet.version == MQTT5:
             asked = session.session_expiry
-            self._expiry = broker.capped(asked)
+            self._expiry = self._terms.capped(asked)
         else:
-            self._expiry = 0 if packet.clean_start else broker.policy.max_session_expiry
+            self._expiry = 0 if packet.clean_start else self._terms.policy.max_session_expiry
         claim = Claim(self._mount.name, session.client_id, self._user, packet.clean_start, self._expiry, packet.will)
         full = self._full(claim)
         if full:
-            session.end(reasons.QUOTA_EXCEEDED, full)
+            self.turn_away(self._terms.when_full, full)
             return
         session.member = self
         broker.arrivals[self] = None
@@ -86,7 +92,7 @@ class Arrival:
         Why there is no room, in words, or nothing. Whoever takes over a connection needs no more room than it had.
         """
         broker = self._broker
-        policy = broker.policy
+        policy = self._terms.policy
         member = broker.registry.find(claim.key)
         connections = broker.stats.connections + len(broker.arrivals)
         if connections >= policy.max_connections and (member is None or member.session is None):
@@ -103,13 +109,13 @@ class Arrival:
         will = self._packet.will
         if will is None:
             return 0
-        if levels(will.topic) > self._broker.policy.max_topic_levels:
+        if levels(will.topic) > self._terms.policy.max_topic_levels:
             return reasons.TOPIC_NAME_INVALID
         if reserved(will.topic):
             return reasons.NOT_AUTHORIZED
         if self._permissions is not None and not self._permissions.may_publish(will.topic.decode()):
             return reasons.NOT_AUTHORIZED
-        return 0
+        return will_refusal(self._terms.policy, will)
 
     def gone(self) -> None:
         """
@@ -122,7 +128,14 @@ class Arrival:
         """
         It will not be let in after all. DISCONNECT may not precede a CONNACK [MQTT5-3.14.0-1], so the CONNACK says it.
         """
+        self._session.server_reference = self._terms.policy.server_reference
         self._session.end(reason, message)
+
+    def shut(self, message: str) -> None:
+        """
+        The broker lets everybody go.
+        """
+        self.turn_away(self._terms.at_shutdown, message)
 
     def opened(self, lease: Lease) -> None:
         """
@@ -139,6 +152,7 @@ class Arrival:
             member = Member(broker, self._mount, session.client_id, self._user, lease)
             broker.registry.add(member)
             broker.stats.sessions += 1
+        member.terms = self._terms
         member.lease = lease
         lease.owner = member
         member.session = session
@@ -151,7 +165,7 @@ class Arrival:
 
     def _accept(self, member: Member, lease: Lease) -> None:
         broker, session, packet = self._broker, self._session, self._packet
-        policy = broker.policy
+        policy = self._terms.policy
         asked = packet.properties
         window = policy.max_inflight
         sent_aliases = 0
@@ -189,12 +203,16 @@ class Arrival:
         """
         What a 5.0 client must know of what is in force here, where it differs from what it would assume.
         """
-        session, policy = self._session, self._broker.policy
+        session, policy = self._session, self._terms.policy
         announced = Properties(
             receive_maximum=policy.receive_maximum if policy.receive_maximum < 65_535 else None,
             maximum_packet_size=policy.max_packet_size,
             topic_alias_maximum=policy.topic_alias_maximum or None,
         )
+        announce(policy, announced)
+        asked = self._packet.properties
+        if asked is not None and asked.request_response_information:  # [MQTT5-3.1.2-28]
+            announced.response_information = self._terms.response_information(session.client_id, self._user)
         if self._assigned:
             announced.assigned_client_identifier = session.client_id
         if keep_alive != self._packet.keep_alive:
@@ -209,6 +227,7 @@ class Arrival:
         """
         self._broker.arrivals.pop(self, None)
         self._session.member = None
+        self._session.problem_information = False  # whose session it is, or what ails the disk, is for the log
         self._session.end(reason, message)
 
     def revoked(self, reason: int, ending: bool) -> None:

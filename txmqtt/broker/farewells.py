@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from txmqtt.broker.hooks import INWARD
 from txmqtt.broker.registry import Member
 from txmqtt.broker.shapes import UNAVAILABLE
 from txmqtt.codec import reasons
-from txmqtt.codec.packets import Disconnect, Will
+from txmqtt.codec.packets import Disconnect, Publish, Will
 from txmqtt.session.server import ServerSession
 from txmqtt.session.tickets import Ticket, Waiter
 
@@ -47,7 +48,7 @@ class Farewells:
             if goodbye.reason == reasons.SUCCESS:
                 self._cancel_will(member)  # [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
             if goodbye.properties is not None and goodbye.properties.session_expiry_interval is not None:
-                member.expiry = broker.capped(goodbye.properties.session_expiry_interval)
+                member.expiry = member.terms.capped(goodbye.properties.session_expiry_interval)
         replaced, discarded = member.replaced, member.discarded
         member.replaced = member.discarded = False
         ends = discarded or not member.durable or not member.expiry
@@ -118,8 +119,26 @@ class Farewells:
         if not member.may_publish(will.topic):  # it was asked at CONNECT too; the right may have gone since
             broker.stats.refused_publishes += 1
             return
+        if broker.hooks is not None and not self._passes(member, will):
+            broker.stats.refused_publishes += 1
+            return
         broker.stats.wills_sent += 1
         self._say(_LastWords(self, will, member.mount.name, member.client_id))
+
+    def _passes(self, member: Member, will: Will) -> bool:
+        """
+        Whether the hooks let a will be published, as they do with whatever a client publishes; it may be changed.
+        """
+        hooks = self._broker.hooks
+        assert hooks is not None
+        if not hooks.interest(will.topic) & INWARD:
+            return True
+        packet = Publish(will.topic, will.payload, will.qos, will.retain, False, 0, will.properties)
+        if hooks.publishing(member, packet) >= reasons.FAILURE:
+            return False
+        will.topic, will.payload, will.retain = packet.topic, packet.payload, packet.retain
+        will.properties = packet.properties
+        return True
 
     def _say(self, words: _LastWords) -> None:
         will = words.will
@@ -188,13 +207,14 @@ class Farewells:
         """
         broker = self._broker
         for arrival in list(broker.arrivals):
-            arrival.turn_away(reasons.SERVER_SHUTTING_DOWN, message)
+            arrival.shut(message)
         if not broker.backend.lasting:
             for member in broker.registry.everybody():
                 self._publish_will(member)
         for member in broker.registry.everybody():
             if member.session is not None:
-                member.session.end(reasons.SERVER_SHUTTING_DOWN, message)
+                member.session.server_reference = member.terms.policy.server_reference
+                member.session.end(member.terms.at_shutdown, message)
 
 
 class _LastWords(Waiter):

@@ -59,6 +59,28 @@ class Policy:
     @ivar store_operations: changes that may wait for the disk; then likewise, and new sessions and subscriptions are
         refused too.
     @ivar store_bytes: memory that messages may take which wait for the disk; then likewise.
+    @ivar max_qos: the highest QoS that clients may publish with, 0, 1 or 2, announced on 5.0; a PUBLISH beyond it ends
+        the connection with 0x9B, a will beyond it is refused with 0x9B (3.x: both are closed), and subscriptions are
+        granted no more. 2 by default, because less is a wish of few.
+    @ivar retain_available: messages may be retained; otherwise 5.0 is told so, a PUBLISH that is to be retained ends
+        the connection with 0x9A, such a will is refused with 0x9A (3.x: both are closed), and new subscriptions are
+        sent nothing that others have retained.
+    @ivar wildcard_available: filters may have wildcards; otherwise 5.0 is told so, and one that has ends the connection
+        with 0xA2 (3.x: SUBACK 0x80).
+    @ivar shared_available: subscriptions may be shared; otherwise 5.0 is told so, and one that is ends the connection
+        with 0x9E (3.x: SUBACK 0x80).
+    @ivar subscription_identifiers_available: subscriptions may have identifiers; otherwise 5.0 is told so, and one that
+        has ends the connection with 0xA1.
+    @ivar check_payload_format: a 5.0 payload that says it is UTF-8 is looked at, and if it is not, it is refused with
+        0x99, dropped and counted at QoS 0; off by default, because it costs time for every such message.
+    @ivar response_information: what a 5.0 client that asks for it is told to begin its response topics with; C{%c}
+        stands for its client identifier, C{%u} for its user name. Empty, as by default: nobody is told anything,
+        because only rules that fit make it useful.
+    @ivar redirect: who is sent to another server: C{never} anybody; C{full}: who finds C{max_connections} or
+        C{max_sessions} reached (0x9C); C{always} everybody, for a while (0x9C); C{moved} everybody, for good (0x9D).
+        But for C{never}, so are those who are connected at shutdown. 3.x: 3, server unavailable.
+    @ivar server_reference: the other servers, host and port each, separated by spaces; told to 5.0 clients that are
+        redirected. Empty: they are told to go, not where.
     @ivar sys_interval: between two publications of the counters under C{$SYS/broker}; 0 for never.
     """
 
@@ -92,6 +114,15 @@ class Policy:
     store_delay: float = 2.0
     store_operations: int = 100_000
     store_bytes: int = 64 * _MIB
+    max_qos: int = 2
+    retain_available: bool = True
+    wildcard_available: bool = True
+    shared_available: bool = True
+    subscription_identifiers_available: bool = True
+    check_payload_format: bool = False
+    response_information: str = ""
+    redirect: str = "never"
+    server_reference: str = ""
     sys_interval: float = 10.0
 
 

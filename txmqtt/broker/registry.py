@@ -43,6 +43,7 @@ class Member:
     """
     One session as the broker knows it: connected, or parked.
 
+    @ivar terms: those of the listener that it came to last.
     @ivar session: the conversation while it is connected, None while it is parked.
     @ivar durable: it outlives its connection, so QoS 1 and 2 are owed to it by the backend.
     @ivar expiry: seconds that it outlives it.
@@ -65,6 +66,7 @@ class Member:
 
     def __init__(self, broker: Broker, mount: Mount, client_id: str, user: str | None, lease: Lease) -> None:
         self._broker = broker
+        self.terms = broker.terms
         self.mount = mount
         self.client_id = client_id
         self.user = user
@@ -167,11 +169,15 @@ class Member:
         """
         It has been logged in again, and what it may do may have changed: no route that leads here can be trusted.
         """
-        if permissions is not None or self.permissions is not None or sees_sys != self.sees_sys:
+        saw_sys, self.sees_sys = self.sees_sys, sees_sys
+        if permissions is not None or self.permissions is not None:
             self.permissions = permissions
-            self.sees_sys = sees_sys
             self.forget_rights()
             self.forget_routes()
+        elif sees_sys != saw_sys:
+            for grant in self.grants.values():
+                if reserved(grant.below):
+                    self.mount.routes.forget(grant.below)
 
     def forget_rights(self) -> None:
         """

@@ -8,18 +8,20 @@ then fails to record it, the books go back to what is on record, and the client 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from txmqtt.broker.features import check_subscribe, filter_refusal
 from txmqtt.broker.filters import Grant, cost
 from txmqtt.broker.registry import Member
 from txmqtt.broker.retrieval import Retrieval
 from txmqtt.broker.routes import reserved
 from txmqtt.broker.shared import Group
 from txmqtt.codec import reasons
-from txmqtt.codec.constants import SUBACK
+from txmqtt.codec.constants import MQTT5, SUBACK
 from txmqtt.codec.packets import Subscribe, Subscription, Unsubscribe
 from txmqtt.codec.topics import SHARE, filter_syntax_error, levels, split_share
 from txmqtt.session.server import ServerSession
+from txmqtt.session.threshold import LONGEST_WORDS
 from txmqtt.session.tickets import DONE, Ticket, Waiter
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ class Subscriptions:
         Answer a SUBSCRIBE.
         """
         broker = self._broker
+        policy = member.terms.policy
+        if session.version == MQTT5:
+            check_subscribe(policy, packet)
         identifier = 0
         if packet.properties is not None and packet.properties.subscription_identifiers:
             identifier = packet.properties.subscription_identifiers[0]
@@ -48,6 +53,8 @@ class Subscriptions:
         for asked in packet.subscriptions:
             share, below = split_share(asked.filter)
             code = self._judge(member, asked, below)
+            if code < reasons.FAILURE and broker.hooks is not None and broker.hooks.subscribes:
+                code = self._asked(member, asked, code)
             codes.append(code)
             if code >= reasons.FAILURE:
                 continue
@@ -55,22 +62,29 @@ class Subscriptions:
             grant = self._make(member, asked, code, identifier, share, below)
             grants.append(grant)
             steps.took(asked.filter, before, grant)
-            if not share and (asked.retain_handling == 0 or (asked.retain_handling == 1 and before is None)):
+            if (
+                not share
+                and policy.retain_available
+                and (asked.retain_handling == 0 or (asked.retain_handling == 1 and before is None))
+            ):
                 steps.retrieve.append(grant)  # [MQTT5-3.3.1-9] [MQTT5-3.3.1-10]
         ticket = DONE
         if member.durable or any(grant.group is not None for grant in grants):
             ticket = broker.backend.subscribe(member.lease, grants)
             broker.give_credit(member, session)
-        session.suback(packet.packet_id, codes, ticket)
+        session.suback(packet.packet_id, codes, ticket, _refusals(packet.subscriptions, codes))
         steps.watch(ticket)
 
     def _judge(self, member: Member, asked: Subscription, below: bytes) -> int:
         """
         The QoS granted to a subscription, or from 0x80 up why there is none.
         """
-        policy = self._broker.policy
+        policy = member.terms.policy
         if asked.filter.startswith(SHARE) and filter_syntax_error(asked.filter, True) is not None:
             return reasons.TOPIC_FILTER_INVALID  # to the letter of 3.x it is a level like any other; here it is not
+        missing = filter_refusal(policy, asked.filter.startswith(SHARE), below)
+        if missing:
+            return missing
         if levels(below) > policy.max_topic_levels:
             return reasons.TOPIC_FILTER_INVALID
         if asked.filter not in member.grants and (
@@ -78,12 +92,24 @@ class Subscriptions:
             or member.filters_cost + cost(asked.filter) > policy.max_subscription_bytes
         ):
             return reasons.QUOTA_EXCEEDED
+        qos = min(asked.qos, policy.max_qos)
         if member.permissions is None:
-            return asked.qos if member.sees_sys or not reserved(below) else reasons.NOT_AUTHORIZED
-        code = member.permissions.granted(below.decode(), asked.qos)
+            return qos if member.sees_sys or not reserved(below) else reasons.NOT_AUTHORIZED
+        code = member.permissions.granted(below.decode(), qos)
         if code < reasons.FAILURE:
-            return min(code, asked.qos)
+            return min(code, qos)
         return code if reasons.legal(SUBACK, code) else reasons.NOT_AUTHORIZED
+
+    def _asked(self, member: Member, asked: Subscription, code: int) -> int:
+        """
+        The same when the hooks have been asked: they may make the QoS lower, or refuse.
+        """
+        hooks = self._broker.hooks
+        assert hooks is not None
+        refusal = hooks.subscribing(member, asked)
+        if refusal >= reasons.FAILURE:
+            return refusal if reasons.legal(SUBACK, refusal) else reasons.NOT_AUTHORIZED
+        return min(code, asked.qos)
 
     def _make(
         self, member: Member, asked: Subscription, qos: int, identifier: int, share: bytes, below: bytes
@@ -314,3 +340,25 @@ class _Steps(Waiter):
         member = self._member
         if grants and member.session is not None and member.session is self._session:
             self._subscriptions.retrieve(member, grants)
+
+
+#: What is said about a filter that is refused.
+_WORDS: Final = {
+    reasons.NOT_AUTHORIZED: "not authorised",
+    reasons.TOPIC_FILTER_INVALID: "too many levels, or a broken share",
+    reasons.QUOTA_EXCEEDED: "too many subscriptions",
+}
+
+
+def _refusals(subscriptions: list[Subscription], codes: list[int]) -> str:
+    """
+    Which filters are refused and why, in words that say no more than the client knows; empty where none is.
+    """
+    words: list[str] = []
+    room = LONGEST_WORDS
+    for asked, code in zip(subscriptions, codes, strict=True):
+        if code >= reasons.FAILURE and room > 0:
+            said = f"{asked.filter.decode()!r}: {_WORDS.get(code, 'refused')}"
+            words.append(said)
+            room -= len(said)
+    return "; ".join(words)

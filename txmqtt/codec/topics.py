@@ -148,7 +148,8 @@ def overlap(filter: bytes, other: bytes) -> bool:
         if level != against and level != b"+" and against != b"+":
             return False
     rest = one[shorter:] or two[shorter:]
-    return not rest or rest[0] == b"#"  # "sport/#" matches "sport" too
+    # "sport/#" matches "sport" too; but "/#" and "+" have only the empty topic in common, and there is none.
+    return not rest or (rest[0] == b"#" and (shorter > 1 or b"" not in (one[0], two[0])))
 
 
 class KnownTopics:

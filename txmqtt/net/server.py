@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import Interface
 
 from txmqtt.broker.core import Broker
+from txmqtt.broker.terms import Terms
 from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
 from txmqtt.net.auth import IMQTTUser, LoginUndecided, credentials_of
@@ -52,7 +53,7 @@ class MQTTServerProtocol(MQTTProtocol):
 
     def __init__(self, factory: BrokerFactory) -> None:
         broker = factory.broker
-        policy = broker.policy
+        policy = factory.terms.policy
         super().__init__(broker.turn, factory.clock, factory.seconds, policy.close_timeout)
         self.factory = self._factory = factory
         self._turn_end = factory.turn_end
@@ -73,6 +74,7 @@ class MQTTServerProtocol(MQTTProtocol):
         """
         super().connectionMade()
         self._factory.guests.add(self)
+        self._factory.broker.stats.sockets += 1
         self.session.nearer(self.session.deadline())
 
     def dataReceived(self, data: bytes) -> None:
@@ -113,10 +115,15 @@ class MQTTServerProtocol(MQTTProtocol):
             return
         credentials = credentials_of(packet, self.transport.getPeer(), self._certificate())
         login = self._factory.portal.login(credentials, credentials, IMQTTUser)
+        login.addBoth(self._clocked, self._seconds())
         # Nobody cancels a login when the client leaves: a cancelled Deferred swallows the avatar that comes all the
         # same, and with it the logout.
         login.addCallbacks(self._welcome, self._turn_away, callbackArgs=(packet,), errbackArgs=(packet,))
         login.addErrback(self._failed)
+
+    def _clocked(self, answer: Any, asked: float) -> Any:
+        self._factory.broker.stats.logins.observe(self._seconds() - asked)
+        return answer
 
     def _certificate(self) -> Any:
         """
@@ -136,7 +143,8 @@ class MQTTServerProtocol(MQTTProtocol):
         token = token_hex(16) if not packet.client_id else ""
         self.turn.now = self._seconds()
         sees_sys = permissions is not None or user.sees_sys
-        self._factory.broker.join(self.session, packet, user.name, permissions, token, sees_sys=sees_sys)
+        factory = self._factory
+        factory.broker.join(self.session, packet, user.name, permissions, token, factory.terms, sees_sys)
         self._answered()
 
     def _answered(self) -> None:
@@ -251,6 +259,11 @@ _BROKEN = frozenset(
         reasons.RECEIVE_MAXIMUM_EXCEEDED,
         reasons.TOPIC_ALIAS_INVALID,
         reasons.PACKET_TOO_LARGE,
+        reasons.RETAIN_NOT_SUPPORTED,
+        reasons.QOS_NOT_SUPPORTED,
+        reasons.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
+        reasons.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+        reasons.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
     )
 )
 
@@ -259,6 +272,7 @@ class BrokerFactory(Factory):
     """
     Makes the broker's side of every connection of one listener.
 
+    @ivar terms: what they get who come in here.
     @ivar portal: who may come in.
     @ivar clock: for the alarms of the connections.
     @ivar seconds: a clock that never jumps, seconds.
@@ -269,9 +283,15 @@ class BrokerFactory(Factory):
     noisy = False
 
     def __init__(
-        self, broker: Broker, portal: Portal, clock: IReactorTime, seconds: Callable[[], float] = monotonic
+        self,
+        broker: Broker,
+        portal: Portal,
+        clock: IReactorTime,
+        seconds: Callable[[], float] = monotonic,
+        terms: Terms | None = None,
     ) -> None:
         self.broker = broker
+        self.terms = broker.terms if terms is None else terms
         self.portal = portal
         self.clock = clock
         self.seconds = seconds

@@ -1,169 +1,25 @@
 """
-From words to values: the limits as options, endpoint strings, who can reach a listener, where things are kept.
+From words to values: endpoint strings, who can reach a listener, where things are kept.
 """
 
 from __future__ import annotations
 
-import ast
 import os
-import re
-import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from pkgutil import get_data
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
-from typing import Any
 
 from twisted.internet.address import UNIXAddress
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
-from twisted.python.usage import UsageError
+from twisted.internet.interfaces import IAddress
 
-from txmqtt.broker.policy import Policy
-from txmqtt.codec.constants import MAX_PACKET
-from txmqtt.net.options import UNBOUNDED, Range
+from txmqtt.net.endpoints import speaks_for_others
 
 #: Where the broker listens unless it is told otherwise.
 DEFAULT_LISTEN = "tcp:1883:interface=127.0.0.1"
 
 #: The store that is none.
 IN_MEMORY = "memory"
-
-#: Connections that the kernel completes before we accept them. Twisted's default of 50 turns clients away when many
-#: return at once, after a restart; the kernel lowers this to its own limit.
-BACKLOG = 4096
-
-_U16 = 65_535
-_U32 = 0xFFFFFFFF
-
-
-#: What each limit of the policy may be set to. Where MQTT has a field for it, what fits in there.
-RANGES = {
-    "max_connections": Range(1, UNBOUNDED),
-    "max_sessions": Range(1, UNBOUNDED),
-    "connect_timeout": Range(0.1, 3600),
-    "opening_bytes": Range(64, MAX_PACKET),
-    "close_timeout": Range(0.1, 3600),
-    "max_packet_size": Range(64, MAX_PACKET),
-    "max_topic_levels": Range(1, _U16),
-    "max_subscriptions": Range(1, UNBOUNDED),
-    "max_subscription_bytes": Range(0, UNBOUNDED),
-    "max_inflight": Range(1, _U16),
-    "max_inflight_5": Range(1, _U16),
-    "receive_maximum": Range(1, _U16),
-    "max_queued_messages": Range(0, UNBOUNDED),
-    "max_queued_bytes": Range(0, UNBOUNDED),
-    "queue_page": Range(1, 10_000),
-    "queue_page_bytes": Range(0, UNBOUNDED),
-    "write_buffer": Range(1024, UNBOUNDED),
-    "max_session_expiry": Range(0, _U32),
-    "will_grace": Range(0, _U32),
-    "max_keep_alive": Range(1, _U16),
-    "topic_alias_maximum": Range(0, _U16),
-    "max_topic_aliases": Range(0, _U16),
-    "max_retained_messages": Range(0, UNBOUNDED),
-    "max_retained_bytes": Range(0, UNBOUNDED),
-    "retained_page": Range(1, UNBOUNDED),
-    "max_routes": Range(1, UNBOUNDED),
-    "resend_interval": Range(0, 86_400),
-    "store_delay": Range(0.1, 3600),
-    "store_operations": Range(1, UNBOUNDED),
-    "store_bytes": Range(1, UNBOUNDED),
-    "sys_interval": Range(0, 86_400),
-}
-
-
-# Limits
-
-
-def option(name: str) -> str:
-    """
-    What a limit is called on the command line.
-    """
-    return name.replace("_", "-")
-
-
-def limit_parameters() -> list[list[Any]]:
-    """
-    Every limit of the policy, as C{usage.Options.optParameters} wants it: name, default and help are the policy's own.
-    """
-    said = limit_docs()
-    return [
-        [option(field.name), None, field.default, said.get(field.name, ""), _reader(field.name, type(field.default))]
-        for field in fields(Policy)
-    ]
-
-
-def policy_from(options: Mapping[str, Any]) -> Policy:
-    """
-    The policy that these options ask for.
-    """
-    return Policy(**{field.name: options[option(field.name)] for field in fields(Policy)})
-
-
-def limit_docs() -> dict[str, str]:
-    """
-    What the policy's docstring says of each limit. Compiled classes have no docstrings, so it is read from the source,
-    which is installed beside.
-    """
-    source = get_data("txmqtt.broker", "policy.py") or b""
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef) and node.name == Policy.__name__:
-            said = re.findall(r"^@ivar (\w+): (.*?)(?=^@|\Z)", ast.get_docstring(node) or "", re.MULTILINE | re.DOTALL)
-            return {name: _plain(words) for name, words in said}
-    return {}
-
-
-def _plain(words: str) -> str:
-    return re.sub(r"[A-Z]\{(.*?)\}", r"\1", textwrap.shorten(words, 1000))
-
-
-def _reader(name: str, kind: type) -> Callable[[str], float]:
-    low, high = RANGES[name]
-
-    def read(value: str) -> float:
-        try:
-            number: float = kind(value)
-            if low <= number <= high:
-                return number
-        except ValueError:
-            pass
-        what = "a whole number" if kind is int else "a number"
-        bound = f"from {low:.15g}" + ("" if high == UNBOUNDED else f" to {high:.15g}")
-        raise UsageError(f"--{option(name)} {value!r}: expected {what} {bound}")
-
-    return read
-
-
-# Listening
-
-
-def listener(reactor: Any, description: str) -> IStreamServerEndpoint:
-    """
-    The endpoint that a string describes, with room for many clients to arrive at once.
-
-    @raise ValueError: it describes none; says what was expected.
-    """
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(description))
-    except Exception as error:  # parsers, ours and those of plugins, raise what they like
-        why = str(error) or type(error).__name__
-        raise ValueError(
-            f"{description!r}: expected an endpoint, such as tcp:1883 or unix:/run/mqtt.sock ({why})"
-        ) from error
-    return endpoint
-
-
-def with_backlog(description: str) -> str:
-    """
-    The same endpoint string with our backlog, where the kind of endpoint has one and the string leaves it open.
-    """
-    kinds = ("tcp:", "tcp6:", "ssl:", "unix:")
-    if description.removeprefix("haproxy:").startswith(kinds) and ":backlog=" not in description:
-        return f"{description}:backlog={BACKLOG}"
-    return description
 
 
 def only_from_here(description: str, address: IAddress | None) -> bool:
@@ -172,7 +28,7 @@ def only_from_here(description: str, address: IAddress | None) -> bool:
 
     @param address: what it listens on.
     """
-    if description.startswith("haproxy:"):
+    if speaks_for_others(description):
         return False
     if isinstance(address, UNIXAddress):
         return True

@@ -26,8 +26,10 @@ from txmqtt.backends.sqlite.errors import StoreError
 from txmqtt.backends.sqlite.files import DURABILITY, look
 from txmqtt.backends.sqlite.schema import SCHEMA
 from txmqtt.net.auth import FirstOf, Realm
+from txmqtt.net.endpoints import server_endpoint
 from txmqtt.service.broker import makeBroker
-from txmqtt.service.config import DEFAULT_LISTEN, IN_MEMORY, limit_parameters, listener, policy_from, state_directory
+from txmqtt.service.config import DEFAULT_LISTEN, IN_MEMORY, state_directory
+from txmqtt.service.limits import limit_parameters, policy_from
 from txmqtt.service.listener import CannotListen, attempt
 from txmqtt.service.process import BrokerProcess
 
@@ -81,7 +83,7 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
         from twisted.internet import reactor
 
         try:
-            listener(reactor, endpoint)
+            server_endpoint(reactor, endpoint)
         except ValueError as error:
             raise usage.UsageError(f"--listen {error}") from error
         self["listen"].append(endpoint)

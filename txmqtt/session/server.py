@@ -25,7 +25,7 @@ from txmqtt.codec.properties import Properties
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
 from txmqtt.session.sink import ServerLink, ServerSink
-from txmqtt.session.threshold import Threshold
+from txmqtt.session.threshold import LONGEST_WORDS, Threshold
 from txmqtt.session.tickets import Gate, Held, Ticket
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import CLOSED, NEW, OPEN, OPENING
@@ -58,6 +58,7 @@ class ServerSession(Threshold):
     # Open
 
     def _published(self, packet: Publish) -> Ticket:
+        self.turn.inbound_bytes += len(packet.payload)
         return self.sink.published(self, packet)
 
     def _read_properties(self, packet: Publish, properties: Properties) -> None:
@@ -105,11 +106,13 @@ class ServerSession(Threshold):
         assert isinstance(packet, Unsubscribe)
         self.sink.unsubscribing(self, packet)
 
-    def suback(self, packet_id: int, granted: list[int], ticket: Ticket) -> None:
+    def suback(self, packet_id: int, granted: list[int], ticket: Ticket, words: str = "") -> None:
         """
         Answer a SUBSCRIBE, with a code per filter. If the ticket fails, 5.0 is told 0x97 for what was granted, 3.1.1
         its one way of saying no. 3.1 has none: there a refusal looks like QoS 0, and a failed ticket ends the
         conversation.
+
+        @param words: why what is refused is refused, for a client of 5.0.
         """
         version = self.version
         no = reasons.GRANTED_QOS_0 if version == MQTT31 else reasons.UNSPECIFIED_ERROR
@@ -122,9 +125,33 @@ class ServerSession(Threshold):
         self._answer(
             ticket,
             packet_id,
-            encode.suback(packet_id, codes, None, version),
-            encode.suback(packet_id, failed, None, version) if failed is not None else None,
+            self._suback_frame(packet_id, codes, words),
+            self._suback_frame(packet_id, failed, _NOT_STORED) if failed is not None else None,
         )
+
+    def _suback_frame(self, packet_id: int, codes: list[int], words: str) -> bytes:
+        explained = self._reason_string(words)
+        if explained is not None:
+            frame = encode.suback(packet_id, codes, explained, MQTT5)
+            if len(frame) <= self.send_limit:  # [MQTT5-3.9.2-1]
+                return frame
+        return encode.suback(packet_id, codes, None, self.version)
+
+    def _reason_string(self, words: str) -> Properties | None:
+        """
+        A reason string, where there is something to say and the client wants to know [MQTT5-3.1.2-29].
+        """
+        if words and self.version == MQTT5 and self.problem_information:
+            return Properties(reason_string=words[:LONGEST_WORDS])
+        return None
+
+    def _ack_frame(self, kind: int, packet_id: int, reason: int) -> bytes:
+        explained = self._reason_string(_WORDS.get(reason, ""))
+        if explained is not None and reasons.legal(kind, reason):
+            frame = encode.ack(kind, packet_id, reason, explained, MQTT5)
+            if len(frame) <= self.send_limit:  # [MQTT5-3.4.2-2] [MQTT5-3.5.2-2]
+                return frame
+        return super()._ack_frame(kind, packet_id, reason)
 
     def unsuback(self, packet_id: int, codes: list[int], ticket: Ticket) -> None:
         """
@@ -139,8 +166,16 @@ class ServerSession(Threshold):
             ticket,
             packet_id,
             encode.unsuback(packet_id, codes, None, MQTT5),
-            encode.unsuback(packet_id, failed, None, MQTT5),
+            self._unsuback_refusal(packet_id, failed),
         )
+
+    def _unsuback_refusal(self, packet_id: int, codes: list[int]) -> bytes:
+        explained = self._reason_string(_NOT_STORED)
+        if explained is not None:
+            frame = encode.unsuback(packet_id, codes, explained, MQTT5)
+            if len(frame) <= self.send_limit:  # [MQTT5-3.11.2-1]
+                return frame
+        return encode.unsuback(packet_id, codes, None, MQTT5)
 
     def _answer(self, ticket: Ticket, packet_id: int, frame: bytes, refusal: bytes | None) -> None:
         gate = self._answers
@@ -242,6 +277,16 @@ class ServerSession(Threshold):
         aliases.bind(message.topic)
         return True
 
+
+_NOT_STORED: Final = "what was asked for could not be stored"
+
+#: What is said about a message that is refused, where a number alone leaves a question. A full queue has no words: it
+#: is told to many, and often.
+_WORDS: Final = {
+    reasons.NOT_AUTHORIZED: "not authorised to publish to this topic",
+    reasons.TOPIC_NAME_INVALID: "the topic has too many levels",
+    reasons.PAYLOAD_FORMAT_INVALID: "the payload is not the UTF-8 that it says it is",
+}
 
 _Handler = Callable[[ServerSession, Packet], None]
 

@@ -26,7 +26,7 @@ from txmqtt.session.turn import Turn
 from txmqtt.session.voice import CLOSED, NEVER, NEW, OPEN, OPENING
 
 #: So much of our reasons is told to a client, characters.
-_LONGEST_WORDS: Final = 256
+LONGEST_WORDS: Final = 256
 
 
 class Threshold(Conversation):
@@ -35,6 +35,7 @@ class Threshold(Conversation):
 
     @ivar client_id: known once the CONNECT is here; the broker sets the one it assigned.
     @ivar session_expiry: as CONNECT asked, 5.0, seconds.
+    @ivar server_reference: where the client is told to go when it is sent to another server.
     @ivar held: we do not read, so the client is not expected to say anything.
     @param connect_timeout: seconds from the connection until CONNACK.
     @param opening_limit: bytes that a client may say before it is accepted.
@@ -43,6 +44,7 @@ class Threshold(Conversation):
     problem_information = True
     session_expiry = 0
     announced_aliases = 0
+    server_reference = ""
     held = False
 
     def __init__(
@@ -189,16 +191,35 @@ class Threshold(Conversation):
             if version == MQTT5:
                 if not reasons.legal(CONNACK, reason):
                     reason = reasons.SERVER_UNAVAILABLE
-                return encode.connack(reason, False, None, MQTT5)
+                return self._explained(CONNACK, reason, message if self.phase == OPENING else "")
             code = reasons.return_code(reason)
             return encode.connack(code, False, None, version) if version and code > 0 else b""
         if self.version < MQTT5:
             return b""
         if not reasons.legal(DISCONNECT, reason):
             reason = reasons.UNSPECIFIED_ERROR
-        frame = encode.disconnect(reason, None, MQTT5)
-        if message and self.problem_information:
-            told = encode.disconnect(reason, Properties(reason_string=message[:_LONGEST_WORDS]), MQTT5)
-            if len(told) <= self.send_limit:  # [MQTT5-3.14.2-3]
-                frame = told
-        return frame
+        return self._explained(DISCONNECT, reason, message)
+
+    def _explained(self, kind: int, reason: int, message: str) -> bytes:
+        """
+        A refusal or a DISCONNECT of 5.0, with as much of the explanation as the client wants and takes
+        [MQTT5-3.2.2-19] [MQTT5-3.14.2-3].
+        """
+        reference = self.server_reference if reason in _ELSEWHERE and self.server_reference else None
+        words = message[:LONGEST_WORDS] if message and self.problem_information else None
+        frame = b""
+        if words is not None:
+            frame = _last_frame(kind, reason, Properties(server_reference=reference, reason_string=words))
+        if reference is not None and not 0 < len(frame) <= self.send_limit:
+            frame = _last_frame(kind, reason, Properties(server_reference=reference))
+        return frame if 0 < len(frame) <= self.send_limit else _last_frame(kind, reason, None)
+
+
+#: The reasons that come with the name of another server.
+_ELSEWHERE: Final = (reasons.USE_ANOTHER_SERVER, reasons.SERVER_MOVED)
+
+
+def _last_frame(kind: int, reason: int, properties: Properties | None) -> bytes:
+    if kind == CONNACK:
+        return encode.connack(reason, False, properties, MQTT5)
+    return encode.disconnect(reason, properties, MQTT5)

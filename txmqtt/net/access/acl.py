@@ -110,12 +110,7 @@ class AccessControl:
         path = self.settings.file
         if path:
             rules += read_acl(self._files.read(path, MOST_BYTES), path)
-        _log.info(
-            "access is controlled by {rules} rules, {lines} of them from the file {path!r}",
-            rules=len(rules),
-            lines=len(rules) - len(self._tables),
-            path=path,
-        )
+            _log.info("{path} has {count} rules of what users may do", path=path, count=len(rules) - len(self._tables))
         return Rules(rules, self.settings.default == "allow")
 
     def user(self, name: str | None, client_id: str) -> RuledUser:

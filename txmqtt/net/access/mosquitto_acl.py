@@ -71,7 +71,7 @@ def read_acl(raw: bytes, where: str) -> list[Rule]:
                 if word == "pattern":
                     patterns.add(access, filter, (), None)
                 elif USER_NAME in filter or CLIENT_ID in filter:
-                    raise ValueError(f"{USER_NAME} and {CLIENT_ID} have a meaning only in a pattern line")
+                    raise ValueError(f"{filter!r}: {USER_NAME} and {CLIENT_ID} have a meaning only in a pattern line")
                 else:
                     users = () if user is None else (user,)
                     sections.setdefault(user, _Section()).add(access, filter, users, user is None)

@@ -1,0 +1,156 @@
+"""
+The limits of the policy in words: what each may be set to, and each as an option of the command line.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pkgutil import get_data
+from typing import Any
+
+from twisted.python.usage import UsageError
+
+from txmqtt.broker.policy import Policy
+from txmqtt.codec.constants import MAX_PACKET
+from txmqtt.net.options import UNBOUNDED, Range
+
+_U16 = 65_535
+_U32 = 0xFFFFFFFF
+
+
+#: What each limit of the policy may be set to. Where MQTT has a field for it, what fits in there.
+RANGES = {
+    "max_connections": Range(1, UNBOUNDED),
+    "max_sessions": Range(1, UNBOUNDED),
+    "connect_timeout": Range(0.1, 3600),
+    "opening_bytes": Range(64, MAX_PACKET),
+    "close_timeout": Range(0.1, 3600),
+    "max_packet_size": Range(64, MAX_PACKET),
+    "max_topic_levels": Range(1, _U16),
+    "max_subscriptions": Range(1, UNBOUNDED),
+    "max_subscription_bytes": Range(0, UNBOUNDED),
+    "max_inflight": Range(1, _U16),
+    "max_inflight_5": Range(1, _U16),
+    "receive_maximum": Range(1, _U16),
+    "max_queued_messages": Range(0, UNBOUNDED),
+    "max_queued_bytes": Range(0, UNBOUNDED),
+    "queue_page": Range(1, 10_000),
+    "queue_page_bytes": Range(0, UNBOUNDED),
+    "write_buffer": Range(1024, UNBOUNDED),
+    "max_session_expiry": Range(0, _U32),
+    "will_grace": Range(0, _U32),
+    "max_keep_alive": Range(1, _U16),
+    "topic_alias_maximum": Range(0, _U16),
+    "max_topic_aliases": Range(0, _U16),
+    "max_retained_messages": Range(0, UNBOUNDED),
+    "max_retained_bytes": Range(0, UNBOUNDED),
+    "retained_page": Range(1, UNBOUNDED),
+    "max_routes": Range(1, UNBOUNDED),
+    "resend_interval": Range(0, 86_400),
+    "store_delay": Range(0.1, 3600),
+    "store_operations": Range(1, UNBOUNDED),
+    "store_bytes": Range(1, UNBOUNDED),
+    "max_qos": Range(0, 2),
+    "sys_interval": Range(0, 86_400),
+}
+
+
+#: What a limit that is a word may say; those that stand in neither table are free text or yes and no.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "redirect": ("never", "full", "always", "moved"),
+}
+
+#: Limits that may be others for one listener: those of its connections and of what clients say on them.
+PER_LISTENER = frozenset(
+    (
+        "connect_timeout",
+        "opening_bytes",
+        "close_timeout",
+        "max_packet_size",
+        "max_topic_levels",
+        "max_subscriptions",
+        "max_subscription_bytes",
+        "max_inflight",
+        "max_inflight_5",
+        "receive_maximum",
+        "write_buffer",
+        "max_session_expiry",
+        "max_keep_alive",
+        "topic_alias_maximum",
+        "max_topic_aliases",
+        "resend_interval",
+    )
+)
+
+_BOOLEANS = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
+
+
+def option(name: str) -> str:
+    """
+    What a limit is called on the command line.
+    """
+    return name.replace("_", "-")
+
+
+def limit_parameters() -> list[list[Any]]:
+    """
+    Every limit of the policy, as C{usage.Options.optParameters} wants it: name, default and help are the policy's own.
+    """
+    said = limit_docs()
+    return [
+        [option(field.name), None, field.default, said.get(field.name, ""), _reader(field.name, type(field.default))]
+        for field in fields(Policy)
+    ]
+
+
+def policy_from(options: Mapping[str, Any]) -> Policy:
+    """
+    The policy that these options ask for.
+    """
+    return Policy(**{field.name: options[option(field.name)] for field in fields(Policy)})
+
+
+def limit_docs() -> dict[str, str]:
+    """
+    What the policy's docstring says of each limit. Compiled classes have no docstrings, so it is read from the source,
+    which is installed beside.
+    """
+    source = get_data("txmqtt.broker", "policy.py") or b""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef) and node.name == Policy.__name__:
+            said = re.findall(r"^@ivar (\w+): (.*?)(?=^@|\Z)", ast.get_docstring(node) or "", re.MULTILINE | re.DOTALL)
+            return {name: _plain(words) for name, words in said}
+    return {}
+
+
+def _plain(words: str) -> str:
+    return re.sub(r"[A-Z]\{(.*?)\}", r"\1", textwrap.shorten(words, 1000))
+
+
+def _reader(name: str, kind: type) -> Callable[[str], Any]:
+    def read(value: str) -> Any:
+        if kind is bool:
+            if value in _BOOLEANS:
+                return _BOOLEANS[value]
+            expected = "yes or no"
+        elif kind is str:
+            if name not in CHOICES or value in CHOICES[name]:
+                return value
+            expected = " or ".join(CHOICES[name])
+        else:
+            low, high = RANGES[name]
+            try:
+                number = kind(value)
+                if low <= number <= high:
+                    return number
+            except ValueError:
+                pass
+            what = "a whole number" if kind is int else "a number"
+            expected = f"{what} from {low:.15g}" + ("" if high == UNBOUNDED else f" to {high:.15g}")
+        raise UsageError(f"--{option(name)} {value!r}: expected {expected}")
+
+    return read
