@@ -345,7 +345,7 @@ class EndpointTests(SynchronousTestCase):
             ("haproxy", "such as haproxy:tcp:1883"),
             ("tcp:1883", "such as haproxy:tcp:1883"),
             ("haproxy:ws:tcp:80", "as in ws:haproxy:tcp:8080"),
-            ("haproxy:tcp:1883:proxies=10.0.0.0/33", "expected addresses and networks"),
+            ("haproxy:tcp:1883:proxies=10.0.0.0/33", "expected an address, a network"),
             ("haproxy:tls:8883", "TLS has no certificate"),
         )
         for description, why in table:

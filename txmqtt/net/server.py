@@ -23,7 +23,7 @@ from txmqtt.broker.core import Broker
 from txmqtt.broker.terms import Terms
 from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
-from txmqtt.net.auth import IMQTTUser, credentials_of
+from txmqtt.net.auth import IMQTTUser, LoginUndecided, credentials_of
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.turns import TurnEnd
 from txmqtt.session.server import ServerSession
@@ -171,7 +171,10 @@ class MQTTServerProtocol(MQTTProtocol):
     def _turn_away(self, failure: Failure, packet: Connect) -> None:
         if self.session.phase != OPENING:
             return
-        if failure.check(LoginFailed, UnhandledCredentials) is None:
+        if failure.check(LoginUndecided) is not None:  # the checker has logged why, where that matters
+            error: Any = failure.value
+            self.session.end(error.reason, str(error))
+        elif failure.check(LoginFailed, UnhandledCredentials) is None:
             _log.failure("the login of {client!r} could not be checked", failure=failure, client=self.client)
             self.session.end(reasons.SERVER_UNAVAILABLE, "the login could not be checked")
         elif packet.username is None and packet.password is None:
