@@ -289,7 +289,8 @@ class BrokerFactory(Factory):
         Let go of everybody who is still here.
         """
         for guest in list(self.guests):
-            guest.session.end(reasons.SERVER_SHUTTING_DOWN, message)
+            guest.session.server_reference = self.terms.policy.server_reference
+            guest.session.end(self.terms.at_shutdown, message)
 
     def left(self, guest: MQTTServerProtocol) -> None:
         """

@@ -5,8 +5,11 @@ Tests of txmqtt.net.access.scram, scram_server and scram_client: one who knows t
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.cred.error import LoginFailed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -213,6 +216,26 @@ class LoginTests(ScramTestCase):
         exchange = ScramExchange(self.scram())
         exchange.step(_FIRST)
         self.assertRaises(LoginFailed, exchange.step, _ANSWER)
+
+
+class HostileTests(ScramTestCase):
+    @settings(max_examples=150, deadline=None, database=None)
+    @given(
+        st.one_of(st.binary(max_size=60), st.text("nryp=,a\u0627\u00ad1 ", max_size=30).map(str.encode)),
+        st.one_of(st.binary(max_size=60), st.text("cvrpbiws=,+/A", max_size=60).map(str.encode)),
+    )
+    def test_anything(self, first: bytes, last: bytes) -> None:
+        """
+        Whatever a client says, the answer is a challenge or no.
+        """
+        scram = HostileTests.shared = HostileTests.shared or self.scram()
+        for messages in ((first,), (_FIRST, last)):
+            exchange: Any = ScramExchange(scram, _SERVER_NONCE)
+            for message in messages:
+                with suppress(LoginFailed):
+                    self.assertIsInstance(exchange.step(message), Challenge)
+
+    shared: Scram | None = None
 
 
 class FileTests(ScramTestCase):

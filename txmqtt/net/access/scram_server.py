@@ -265,7 +265,7 @@ class ScramExchange:
         message = f"{self._said},{unproven}".encode()
         key = mix(shown, sign(kept.stored_key, message))
         if not compare_digest(stored_key(key), kept.stored_key) or not self._known:
-            raise ValueError("a wrong password, or no such user")
+            raise ValueError(f"a wrong password for {self._name[:64]!r}, or no such user")
         self._scram.allowed += 1
         return Success(self._name, b"v=" + encoded(sign(kept.server_key, message)).encode())
 
