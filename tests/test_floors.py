@@ -40,7 +40,14 @@ FORBIDDEN_BELOW = {
 }
 
 #: What pyproject.toml calls the packages that we import.
-DISTRIBUTIONS = {"twisted": "twisted", "zope": "zope.interface", "mypy_extensions": "mypy_extensions"}
+DISTRIBUTIONS = {
+    "twisted": "twisted",
+    "zope": "zope.interface",
+    "mypy_extensions": "mypy_extensions",
+    "prometheus_client": "prometheus-client",
+    "cryptography": "cryptography",
+    "OpenSSL": "pyopenssl",
+}
 
 #: Files longer than this are two ideas, or stand here with their reason.
 LONGEST = 400
@@ -212,7 +219,9 @@ class BuildTests(SynchronousTestCase):
             self.skipTest("TXMQTT_EXPECT_PEERS does not say that the real peers must be here")
         # Debian keeps servers in /usr/sbin, which is not on everybody's path.
         path = os.environ.get("PATH", "") + ":/usr/sbin"
-        programs = ("mosquitto", "mosquitto_pub", "mosquitto_sub", "cc")
+        programs = ("mosquitto", "mosquitto_pub", "mosquitto_sub", "cc", "node", "chromium")
         missing = [name for name in programs if shutil.which(name, path=path) is None]
-        missing += [name for name in ("paho", "gmqtt") if find_spec(name) is None]
+        missing += [name for name in ("paho", "gmqtt", "websockets") if find_spec(name) is None]
+        peers = Path(os.environ.get("TXMQTT_PEERS") or ROOT / "build" / "peers", "node_modules")
+        missing += [f"{name} for Node" for name in ("mqtt",) if not (peers / name).is_dir()]
         self.assertEqual(missing, [])

@@ -5,7 +5,8 @@ Tests of txmqtt.broker.registry: who is connected or parked here.
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.broker.people import member, somewhere, subscribe
-from tests.broker.support import Rights
+from tests.broker.support import Peer, Rights, Town
+from txmqtt.broker.policy import Policy
 from txmqtt.broker.registry import Registry
 from txmqtt.broker.shapes import Claim, Lease
 from txmqtt.session.message import Message
@@ -69,6 +70,36 @@ class MemberTests(SynchronousTestCase):
         client.change_permissions(Rights(receive=["a/b"]))
         self.assertIsNot(routes.find(b"a/b"), old)
         self.assertIs(routes.find(b"b"), other)
+
+    def test_rights_can_be_asked_again(self) -> None:
+        """
+        When rules have changed, what a member may publish is asked again.
+        """
+        rights = Rights(publish=["a"])
+        client = member(self.broker, "c", permissions=rights)
+        self.assertFalse(client.may_publish(b"a"))
+        rights.publish.clear()
+        self.assertFalse(client.may_publish(b"a"))
+        client.forget_rights()
+        self.assertTrue(client.may_publish(b"a"))
+
+    def test_sys_is_forgotten_alone(self) -> None:
+        """
+        Who returns without the right to see $SYS is on none of its routes any more; what else is remembered stays.
+        """
+        client = member(self.broker, "c")
+        subscribe(client, "$SYS/#")
+        subscribe(client, "#")
+        routes = self.broker.mount().routes
+        ours, other = routes.find(b"$SYS/broker/load"), routes.find(b"a")
+        self.assertFalse(ours.empty)
+        client.session = Peer(Town(Policy())).session
+        client.change_permissions(None, False)
+        self.assertTrue(routes.find(b"$SYS/broker/load").empty)
+        self.assertIs(routes.find(b"a"), other)
+        self.assertEqual([client.may_receive(topic) for topic in (b"$SYS/a", b"$SYSTEM", b"a")], [False, True, True])
+        client.change_permissions(None, True)
+        self.assertFalse(routes.find(b"$SYS/broker/load").empty)
 
     def test_nobody_is_asked_while_parked(self) -> None:
         """

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.broker.people import member, somewhere, subscribe, unsubscribe
 from tests.broker.strategies import filters, topics
-from tests.broker.support import BrokerTestCase
+from tests.broker.support import BrokerTestCase, Rights
 from txmqtt.broker.routes import Delivery, Routes, reserved
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.topics import matches
@@ -151,6 +151,20 @@ class RoutesTests(SynchronousTestCase):
         routes.forget(b"a")
         route = routes.find(b"a")
         self.assertEqual((route.stored, [delivery.member.client_id for delivery in route.kept]), (True, ["lasting"]))
+
+    def test_cleared(self) -> None:
+        """
+        All routes can be forgotten at once, and are found anew with the rights of now.
+        """
+        rights = Rights()
+        subscribe(member(self.broker, "c", permissions=rights), "a/+")
+        routes = self.routes(2)
+        old = [routes.find(topic) for topic in (b"a/1", b"a/2", b"b")]
+        routes.clear()
+        self.assertEqual(len(routes), 0)
+        self.assertIsNot(routes.find(b"a/1"), old[0])
+        for topic in (b"a/1", b"a/2", b"b", b"a/3"):
+            self.assertIs(routes.find(topic), routes.find(topic))
 
     def test_exactly_what_changed(self) -> None:
         """

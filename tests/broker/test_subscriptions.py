@@ -158,6 +158,21 @@ class SubscribeTests(BrokerTestCase):
 
 
 class RightsTests(BrokerTestCase):
+    def test_sys(self) -> None:
+        """
+        Who may do everything but see $SYS is refused what begins with it, shared or not, and gets all else.
+        """
+        client = self.join("c", 5)
+        member = self.broker.registry.find(("", "c"))
+        assert member is not None
+        cases = [("$SYS", 0x87), ("$SYS/#", 0x87), ("$SYS/broker/+", 0x87), ("$share/g/$SYS/#", 0x87)]
+        cases += [("$SYSTEM/#", 1), ("#", 1), ("+/broker/#", 1), ("a/$SYS", 1)]
+        for sees_sys in (False, True):
+            member.change_permissions(None, sees_sys)
+            for filter, answer in cases:
+                with self.subTest(filter=filter, sees_sys=sees_sys):
+                    self.assertEqual(client.subscribe(filter, qos=1), [1 if sees_sys else answer])
+
     def test_right_to_receive(self) -> None:
         """
         A message is not delivered to whom it may not be, whatever the subscription says.

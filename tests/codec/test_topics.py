@@ -2,10 +2,13 @@
 Tests of txmqtt.codec.topics.
 """
 
+from itertools import product
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.codec.small import SMALL_FILTERS, SMALL_TOPICS
 from tests.codec.strategies import brief, filters, topics
 from txmqtt.codec.errors import RemoteProtocolError
 from txmqtt.codec.topics import (
@@ -14,6 +17,7 @@ from txmqtt.codec.topics import (
     filter_error,
     levels,
     matches,
+    overlap,
     split_share,
     topic_error,
 )
@@ -132,6 +136,18 @@ MATCHES = [
 
 
 class TopicTests(SynchronousTestCase):
+    def test_overlap(self) -> None:
+        """
+        Two filters overlap if there is a topic that both match: checked with all small ones against all small topics.
+        """
+        met = {
+            filter: {topic for topic in SMALL_TOPICS if matches(filter.encode(), topic.encode())}
+            for filter in SMALL_FILTERS
+        }
+        for one, other in product(SMALL_FILTERS, SMALL_FILTERS):
+            if overlap(one.encode(), other.encode()) != bool(met[one] & met[other]):
+                self.fail(f"{one} and {other}")
+
     def test_good(self) -> None:
         """
         A topic is any string with something in it and no wildcard.

@@ -31,14 +31,16 @@ class Guest:
     @ivar closed: the broker has closed.
     """
 
-    def __init__(self, port: int, name: str, version: int = MQTT5, durable: bool = False) -> None:
+    def __init__(
+        self, port: int, name: str, version: int = MQTT5, durable: bool = False, username: str | None = None
+    ) -> None:
         self.heard: list[Packet] = []
         self.closed = False
         self._version = version
         self._decoder = Decoder(version)
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         properties = Properties(session_expiry_interval=EXPIRY) if durable and version == MQTT5 else None
-        self.say(Connect(name, version, clean_start=not durable, properties=properties))
+        self.say(Connect(name, version, clean_start=not durable, properties=properties, username=username))
 
     def say(self, packet: Packet) -> None:
         with suppress(ConnectionError):  # the next read tells

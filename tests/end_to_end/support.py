@@ -38,6 +38,12 @@ TWISTD = [sys.executable, "-c", "import sys; sys.argv[0] = 'twistd'; from twiste
 HOME = str(Path(txmqtt.__file__ or "").resolve().parent.parent)
 
 
+#: Where libraries of Node are: npm put them there.
+NODE_MODULES = Path(
+    os.environ.get("TXMQTT_PEERS") or Path(__file__).resolve().parents[2] / "build" / "peers", "node_modules"
+)
+
+
 def environment(folder: Path | None = None) -> dict[str, str]:
     """
     For a process that must find the package under test, from whatever folder it runs in, and keeps its state there.
@@ -62,6 +68,17 @@ def need_module(name: str, distribution: str) -> None:
     """
     if find_spec(name) is None:
         raise SkipTest(f"{name} is missing; pip install {distribution}")
+
+
+def need_node_module(name: str) -> Path:
+    """
+    Where a library of Node is installed, as a folder for C{NODE_PATH}; skips the test when it is not, and says how to
+    install it.
+    """
+    found = NODE_MODULES / name
+    if not found.is_dir():
+        raise SkipTest(f"{name} is missing for Node; npm install --prefix build/peers {name}")
+    return NODE_MODULES
 
 
 def free_port() -> int:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.end_to_end.guest import Guest
 from tests.end_to_end.support import PATIENCE, Mosquitto, Running, free_port, greeting, our_broker
+from txmqtt.codec.packets import Ack
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -54,6 +56,22 @@ class ExampleTests(SynchronousTestCase):
             program.process.send_signal(signal.SIGINT)
             while peer.recv(100):
                 pass
+        program.process.wait(PATIENCE)
+
+    def test_authorisation(self) -> None:
+        """
+        Everybody publishes below his own name and nowhere else, and is told so.
+        """
+        program = self.example("authorisation.py", "tcp:0:interface=127.0.0.1")
+        port = int(program.says(r"listens on 127\.0\.0\.1:(\d+)")[1])
+        ben = Guest(port, "b", username="ben").come_in().subscribe(b"#")
+        ann = Guest(port, "a", username="ann").come_in()
+        for number, (topic, answer) in enumerate(((b"home/ann/lamp", 0), (b"home/ben/lamp", 0x87)), 1):
+            ann.publish(topic, b"on", 1, number)
+            self.assertEqual(ann.take(Ack).reason, answer)
+        self.assertEqual([message.topic for message in ben.catch_up()], [b"home/ann/lamp"])
+        program.process.send_signal(signal.SIGINT)
+        ben.until_closed()
         program.process.wait(PATIENCE)
 
     def test_publisher(self) -> None:

@@ -21,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass, verifyObject
 
 from txmqtt.codec.packets import Connect
-from txmqtt.net.auth import Anybody, FirstOf, IMQTTUser, Realm, User, UsernamePassword, credentials_of
+from txmqtt.net.auth import Anybody, FirstOf, IMQTTUser, LocalUser, Realm, User, UsernamePassword, credentials_of
 
 
 def name_of(portal: Portal, packet: Connect) -> str | None:
@@ -151,6 +151,13 @@ class RealmTests(SynchronousTestCase):
         user = User(None)
         self.assertTrue(user.unrestricted and user.may_publish("a") and user.may_receive("a"))
         self.assertEqual(user.granted("#", 2), 2)
+
+    def test_sys(self) -> None:
+        """
+        Everything does not include $SYS, except for users of whom it is said.
+        """
+        self.assertEqual([User("u").sees_sys, LocalUser("u").sees_sys], [False, True])
+        self.assertTrue(LocalUser("u").unrestricted)
 
     def test_own_users(self) -> None:
         """

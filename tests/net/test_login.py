@@ -27,7 +27,7 @@ from txmqtt.codec.packets import (
     Will,
 )
 from txmqtt.codec.properties import Properties
-from txmqtt.net.auth import IMQTTUser, User
+from txmqtt.net.auth import IMQTTUser, LocalUser, Realm, User
 
 
 class Strict(User):
@@ -238,6 +238,43 @@ class LoginTests(BrokerTestCase):
         )
         answers = [packet for packet in client.heard() if not isinstance(packet, Publish)]
         self.assertEqual(wordless(answers), [Suback(1, [1, 0x87]), Ack(PUBACK, 2), Ack(PUBACK, 3, 0x87)])
+
+    def test_sys(self) -> None:
+        """
+        $SYS is refused to users who may do everything else, and seen by those of whom it is said.
+        """
+        for make, answer in ((User, 0x87), (LocalUser, 0)):
+            with self.subTest(make=make):
+                self.begin(realm=Realm(make))
+                client = self.connect()
+                client.heard()
+                client.say(
+                    Subscribe(1, [Subscription(b"$SYS/#"), Subscription(b"#"), Subscription(b"$share/g/$SYS/a")])
+                )
+                (suback,) = client.heard()
+                assert isinstance(suback, Suback)
+                self.assertEqual(list(suback.reasons), [answer, 0, answer])
+                client.leave()
+
+    def test_sys_on_return(self) -> None:
+        """
+        A session that subscribed to $SYS gets nothing from there while its client is logged in without the right to
+        see it.
+        """
+        realm = Rooms()
+        self.begin(realm=realm)
+        for make, subscribe, seen in ((LocalUser, True, 1), (User, False, 0), (LocalUser, False, 1)):
+            realm.make = make
+            client = self.connect(clean_start=False, properties=Properties(session_expiry_interval=100))
+            if subscribe:
+                client.say(Subscribe(1, [Subscription(b"$SYS/#", 1), Subscription(b"a", 1)]))
+            client.heard()
+            self.broker.publish(b"$SYS/broker/x", b"1")
+            self.broker.publish(b"a", b"1")
+            self.broker.turn.flush()
+            topics = [packet.topic for packet in client.heard() if isinstance(packet, Publish)]
+            self.assertEqual(topics, [b"$SYS/broker/x"] * seen + [b"a"])
+            client.leave()
 
     def test_will_not_allowed(self) -> None:
         """

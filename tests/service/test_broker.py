@@ -21,7 +21,7 @@ from txmqtt.codec.constants import DISCONNECT, PUBLISH
 from txmqtt.codec.errors import Refused
 from txmqtt.codec.packets import Disconnect, Publish, Will
 from txmqtt.codec.properties import Properties
-from txmqtt.net.auth import Realm
+from txmqtt.net.auth import Anybody, Realm
 from txmqtt.service.broker import makeBroker
 from txmqtt.service.listener import CannotListen
 
@@ -219,6 +219,18 @@ class TimeTests(SynchronousTestCase):
         stage.reactor.pump([1.0] * 11)
         uptime = [payload for _, payload in published(client)]
         self.assertEqual(uptime, [b"5 seconds", b"10 seconds"])
+
+    def test_counters_are_not_for_everybody(self) -> None:
+        """
+        Where somebody else says who may come in, $SYS takes a right of its own, also for those who may do all else.
+        """
+        stage = Stage(Policy(sys_interval=5), portal=Portal(Realm(), [Anybody()]))
+        stage.service.startService()
+        self.addCleanup(stage.service.stopService)
+        client = stage.client()
+        client.subscribe(b"$SYS/broker/uptime")
+        stage.reactor.pump([1.0] * 11)
+        self.assertEqual(published(client), [])
 
     def test_no_counters(self) -> None:
         """

@@ -15,33 +15,24 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.service.support import scratch
+from txmqtt.net.endpoints import server_endpoint
 from txmqtt.service import config
 
 
 class ListeningTests(SynchronousTestCase):
-    def test_backlog(self) -> None:
-        """
-        Many clients can arrive at once, unless the endpoint string says otherwise or is of a kind that we do not know.
-        """
-        for description, wanted in (
-            ("tcp:1883", "tcp:1883:backlog=4096"),
-            ("tcp:1883:interface=127.0.0.1", "tcp:1883:interface=127.0.0.1:backlog=4096"),
-            ("tcp6:1883:interface=\\:\\:1", "tcp6:1883:interface=\\:\\:1:backlog=4096"),
-            ("haproxy:tcp:1883", "haproxy:tcp:1883:backlog=4096"),
-            ("unix:/run/mqtt.sock", "unix:/run/mqtt.sock:backlog=4096"),
-            ("tcp:1883:backlog=7", "tcp:1883:backlog=7"),
-            ("systemd:domain=INET:index=0", "systemd:domain=INET:index=0"),
-        ):
-            with self.subTest(description=description):
-                self.assertEqual(config.with_backlog(description), wanted)
-
     def test_endpoint(self) -> None:
         """
         Twisted's endpoint strings are understood as they are.
         """
-        for description in ("tcp:1883", "tcp6:1883", "unix:/run/mqtt.sock", "haproxy:tcp:1883:interface=127.0.0.1"):
+        for description in (
+            "tcp:1883",
+            "tcp6:1883",
+            "unix:/run/mqtt.sock",
+            "haproxy:tcp:1883:interface=127.0.0.1",
+            "ws:tcp:1",
+        ):
             with self.subTest(description=description):
-                made = config.listener(MemoryReactorClock(), description)
+                made = server_endpoint(MemoryReactorClock(), description)
                 self.assertTrue(IStreamServerEndpoint.providedBy(made))
 
     def test_no_endpoint(self) -> None:
@@ -61,7 +52,7 @@ class ListeningTests(SynchronousTestCase):
                 self.subTest(description=description),
                 self.assertRaisesRegex(ValueError, "expected an endpoint, such"),
             ):
-                config.listener(MemoryReactorClock(), description)
+                server_endpoint(MemoryReactorClock(), description)
 
     def test_only_from_here(self) -> None:
         """
@@ -77,6 +68,11 @@ class ListeningTests(SynchronousTestCase):
             ("tcp6:1", IPv6Address("TCP", "::", 1), False),
             ("tcp6:1", IPv6Address("TCP", "fe80::1%eth0", 1), False),
             ("haproxy:tcp:1", IPv4Address("TCP", "127.0.0.1", 1), False),
+            ("ws:tcp:1", IPv4Address("TCP", "127.0.0.1", 1), True),
+            ("ws:tcp:1", IPv4Address("TCP", "192.0.2.1", 1), False),
+            ("ws:unix:/s", UNIXAddress("/s"), True),
+            ("ws:haproxy:tcp:1", IPv4Address("TCP", "127.0.0.1", 1), False),
+            ("ws:tcp:1:proxies=127.0.0.1", IPv4Address("TCP", "127.0.0.1", 1), False),
             ("other", HostnameAddress(b"localhost", 1), False),
             ("other", None, False),
         ):

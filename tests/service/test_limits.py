@@ -68,5 +68,7 @@ class LimitTests(SynchronousTestCase):
         The options make the policy that they spell.
         """
         options = {limits.option(field.name): field.default for field in fields(Policy)}
-        self.assertEqual(limits.policy_from(options), DEFAULTS)
-        self.assertEqual(limits.policy_from({**options, "max-inflight": 7}), Policy(max_inflight=7))
+        self.assertEqual(limits.policy_from(options, ()), DEFAULTS)
+        self.assertEqual(limits.policy_from({**options, "max-inflight": 7}, {"max-inflight"}), Policy(max_inflight=7))
+        base = Policy(max_inflight=7, max_inflight_5=8)
+        self.assertEqual(limits.policy_from(options, {"max-inflight"}, base), Policy(max_inflight_5=8))

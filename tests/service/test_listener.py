@@ -15,13 +15,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.service.support import FakeEndpoint, Stage, scratch
 from txmqtt.net.auth import Anybody, Realm
-from txmqtt.service.listener import CannotListen, Listener, attempt
+from txmqtt.service.listener import CannotListen, Listener, Place, attempt
 
 
 class ListenerTests(SynchronousTestCase):
-    def listener(self, endpoint: FakeEndpoint, name: str = "fake", portal: Portal | None = None) -> Listener:
-        factory = Stage().service._listeners[0].factory
-        return Listener(name, endpoint, factory, portal or Portal(Realm()), portal is None)
+    def listener(self, endpoint: FakeEndpoint, portal: Portal | None = None) -> Listener:
+        stage = Stage()
+        return Listener(Place(endpoint, portal), stage.service.broker, stage.reactor, stage.reactor.seconds)
 
     def test_who_may_come(self) -> None:
         """
@@ -62,7 +62,7 @@ class ListenerTests(SynchronousTestCase):
             with self.subTest(words=words):
                 listener = self.listener(FakeEndpoint(address))
                 self.successResultOf(listener.open())
-                self.assertEqual(listener.place, words)
+                self.assertEqual(listener.where, words)
 
     def test_why_not(self) -> None:
         """
@@ -108,6 +108,7 @@ class AttemptTests(SynchronousTestCase):
         for description, why in (
             ("unix:/nowhere/s", "No such file or directory"),
             (f"unix:{folder}/taken", "another process serves it"),
+            (f"ws:unix:{folder}/taken", "another process serves it"),
         ):
             with self.subTest(why=why):
                 with self.assertRaises(CannotListen) as caught:

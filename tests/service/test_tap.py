@@ -46,7 +46,7 @@ class OptionTests(SynchronousTestCase):
         Without options it listens on port 1883 of this machine, with every limit at its default.
         """
         options = parsed()
-        self.assertEqual(options["listen"], ["tcp:1883:interface=127.0.0.1"])
+        self.assertEqual([each.name for each in options.assembly.places], ["tcp:1883:interface=127.0.0.1"])
         self.assertNotIn("credCheckers", options)
         self.assertEqual(makeService(options).broker.policy, DEFAULTS)
 
@@ -89,31 +89,31 @@ class OptionTests(SynchronousTestCase):
         """
         The state directory is the one that was given, or the one of the environment.
         """
-        self.assertEqual(parsed("--state-dir", "/there")["state-dir"], Path("/there"))
+        self.assertEqual(parsed("--state-dir", "/there").assembly.settings.broker.state_dir, "/there")
         self.patch(os, "environ", {"STATE_DIRECTORY": "/var/lib/mqtt"})
-        self.assertEqual(parsed()["state-dir"], Path("/var/lib/mqtt"))
+        self.assertEqual(parsed().assembly.settings.broker.state_dir, "/var/lib/mqtt")
 
     def test_relative_state_directory(self) -> None:
         """
         A relative state directory is one of the directory in which the command was given: a daemon may go elsewhere.
         """
         options = parsed("--state-dir", "state")
-        self.assertEqual(options["state-dir"], Path.cwd() / "state")
-        self.assertEqual(options.store_path, Path.cwd() / "state" / "mqtt.db")
+        self.assertEqual(options.assembly.settings.broker.state_dir, str(Path.cwd() / "state"))
+        self.assertEqual(options.assembly.store, Path.cwd() / "state" / "mqtt.db")
 
     def test_store(self) -> None:
         """
         Unless told otherwise, all is kept in mqtt.db in the state directory, and no crash undoes what was acknowledged.
         """
         options = parsed("--state-dir", "/there")
-        self.assertEqual((options.store_path, options["durability"]), (Path("/there/mqtt.db"), "full"))
+        self.assertEqual((options.assembly.store, options["durability"]), (Path("/there/mqtt.db"), "full"))
         for store, path in (
             ("other.db", Path("/there/other.db")),
             ("/here/x.db", Path("/here/x.db")),
             ("memory", None),
         ):
             with self.subTest(store=store):
-                self.assertEqual(parsed("--state-dir", "/there", "--store", store).store_path, path)
+                self.assertEqual(parsed("--state-dir", "/there", "--store", store).assembly.store, path)
 
     def test_directory_is_made(self) -> None:
         """
@@ -127,7 +127,7 @@ class OptionTests(SynchronousTestCase):
             (("--store", "/elsewhere/mqtt.db", "--state-dir", "/there"), True),
         ):
             with self.subTest(words=words):
-                self.assertIs(parsed(*words).make_directory, made)
+                self.assertIs(parsed(*words).directory is not None, made)
 
     def test_wrong_store(self) -> None:
         """

@@ -37,6 +37,7 @@ class Arrival:
         user: str | None,
         permissions: Permissions | None,
         terms: Terms,
+        sees_sys: bool = True,
     ) -> None:
         self._broker = broker
         self._session = session
@@ -45,6 +46,7 @@ class Arrival:
         self._permissions = permissions
         self._terms = terms
         self._mount = broker.mount(terms.mount)
+        self._sees_sys = sees_sys
         self._expiry = 0
         self._assigned = False
         self._gone = False
@@ -154,7 +156,7 @@ class Arrival:
         member.lease = lease
         lease.owner = member
         member.session = session
-        member.change_permissions(self._permissions)
+        member.change_permissions(self._permissions, self._sees_sys)
         member.expiry = self._expiry
         member.will = packet.will
         member.graced = False

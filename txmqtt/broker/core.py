@@ -57,16 +57,18 @@ class Broker(Publishing):
         permissions: Permissions | None,
         token: str,
         terms: Terms | None = None,
+        sees_sys: bool = True,
     ) -> None:
         """
         Let a client in that has been logged in, or end its conversation.
 
         @param user: whose session it is to be; None for anonymous.
-        @param permissions: what it may do; None for everything.
+        @param permissions: what it may do; None for everything, C{$SYS} only if C{sees_sys}.
         @param token: what makes a client identifier unique that the broker has to assign.
         @param terms: those of the listener that it came to; None for the broker's own.
         """
-        Arrival(self, session, packet, user, permissions, self.terms if terms is None else terms).enter(token)
+        its_terms = self.terms if terms is None else terms
+        Arrival(self, session, packet, user, permissions, its_terms, sees_sys).enter(token)
 
     def arrived(self, member: Member) -> None:
         """
@@ -75,8 +77,7 @@ class Broker(Publishing):
         stats = self.stats
         stats.connections += 1
         stats.connections_total += 1
-        if stats.connections > stats.connections_max:
-            stats.connections_max = stats.connections
+        stats.connections_max = max(stats.connections_max, stats.connections)
         self.farewells.call_off(member)
 
     def give_credit(self, member: Member, session: ServerSession) -> None:
@@ -152,16 +153,27 @@ class Broker(Publishing):
         elif not session.ready:
             member.stalled = session.thirsty = True
             return False
+        elif self.fanout.hooks is not None and not item.sent and not self._passes(member, item):
+            self.settled(session, item, reasons.NOT_AUTHORIZED)
         elif item.qos:
             session.post(item)
         else:  # a share of a group, granted to this member at QoS 0
             if session.deliver_own(item.message, item.retain, item.identifiers):
-                self.stats.publish_sent += 1
-                self.turn.packets_sent += 1
+                self.fanout.sent(item.message)
             else:
                 self.stats.dropped_slow += 1
             self.settled(session, item, reasons.SUCCESS)
         member.delivered += 1
+        return True
+
+    def _passes(self, member: Member, item: Outbound) -> bool:
+        """
+        Whether the hooks let a copy leave; what leaves may be another message.
+        """
+        passed = self.fanout.passed(member, item.message)
+        if passed is None:
+            return False
+        item.message = passed
         return True
 
     def drained(self, session: ServerSession) -> None:
@@ -233,6 +245,23 @@ class Broker(Publishing):
         """
         self.publish(_STORE_ALARM, b"", 0, True)
 
+    # What may change meanwhile
+
+    def change_policy(self, policy: Policy) -> None:
+        """
+        From now on these are the limits.
+        """
+        self.terms.policy = policy
+
+    def rights_changed(self) -> None:
+        """
+        What users may do may have changed: nothing that was remembered of it can be trusted.
+        """
+        for member in self.registry.everybody():
+            member.forget_rights()
+        for mount in self._mounts.values():
+            mount.routes.clear()
+
     # Time
 
     def sweep(self) -> None:
@@ -243,9 +272,10 @@ class Broker(Publishing):
 
     def publish_stats(self, uptime: float, version: str) -> None:
         """
-        Tell the world what has been counted, under C{$SYS/broker}, retained.
+        Tell the world what has been counted, under C{$SYS/broker}, retained; what has not changed was told before.
         """
-        for topic, value in self.stats.topics(self.turn, uptime, version) + self.backend.figures():
+        figures = self.stats.topics(self.turn, uptime, version) + self.backend.figures()
+        for topic, value in self.stats.news(figures):
             self.publish(f"$SYS/broker/{topic}".encode(), value.encode(), 0, True)
 
     # The end

@@ -4,12 +4,18 @@ One message to everybody on its route: once to each, at the right QoS, the same 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from txmqtt.broker.hooks import OUTWARD, Hooks
 from txmqtt.broker.routes import Delivery, Route
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.constants import MQTT5
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import REFUSED, Outbound
 from txmqtt.session.turn import Turn
+
+if TYPE_CHECKING:
+    from txmqtt.broker.registry import Member
 
 #: What C{Fanout.send} reports.
 NOBODY_TOOK_IT = 0
@@ -20,7 +26,11 @@ ALL_FULL = 2
 class Fanout:
     """
     Sends what need not be kept: QoS 0 to all who are connected, QoS 1 and 2 to sessions that end with their connection.
+
+    @ivar hooks: who is asked about what leaves.
     """
+
+    hooks: Hooks | None = None
 
     def __init__(self, turn: Turn, stats: Stats) -> None:
         self._turn = turn
@@ -32,6 +42,8 @@ class Fanout:
 
         @return: C{TAKEN} if anybody has it now, C{ALL_FULL} if somebody should have had it and none had room.
         """
+        if route.hooked & OUTWARD:
+            return self._asked(message, route)
         qos = message.qos
         taken = 0
         posted = 0
@@ -76,12 +88,43 @@ class Fanout:
                     full += 1
                     self._stats.dropped_full += 1
         self._stats.publish_sent += taken
+        self._stats.publish_bytes_sent += taken * len(message.payload)
         self._turn.packets_sent += taken
         if route.groups and qos == 0:
             taken += self._to_groups(message, route)
         if taken or posted:
             return TAKEN
         return ALL_FULL if full else NOBODY_TOOK_IT
+
+    def _asked(self, message: Message, route: Route) -> int:
+        """
+        The same where hooks are asked about each copy.
+        """
+        verdict = NOBODY_TOOK_IT
+        for delivery in route.deliveries:
+            member = delivery.member
+            own = delivery.no_local and member.client_id == message.publisher
+            if member.session is None or (own and delivery.own is None):
+                continue
+            if member.durable and message.qos and delivery.qos:
+                continue  # owed by the backend, and asked about when it leaves
+            passed = self.passed(member, message)
+            if passed is not None:
+                verdict = _better(verdict, self.send(passed, Route(route.mount, [delivery], [])))
+        if route.groups:
+            verdict = _better(verdict, self.send(message, Route(route.mount, [], route.groups)))
+        return verdict
+
+    def passed(self, member: Member, message: Message) -> Message | None:
+        """
+        What leaves in the place of a message, as the hooks say; None when nothing does.
+        """
+        if self.hooks is None or not self.hooks.interest(message.topic) & OUTWARD:
+            return message
+        passed = self.hooks.delivering(member, message)
+        if passed is None:
+            self._stats.dropped_hook += 1
+        return passed
 
     def _to_groups(self, message: Message, route: Route) -> int:
         taken = 0
@@ -100,9 +143,28 @@ class Fanout:
         session = delivery.member.session
         if session is None:
             return False
+        if self.hooks is not None:
+            passed = self.passed(delivery.member, message)
+            if passed is None:
+                return False
+            message = passed
         if session.deliver_own(message, delivery.retain(message), delivery.identifiers):
-            self._stats.publish_sent += 1
-            self._turn.packets_sent += 1
+            self.sent(message)
             return True
         self._stats.dropped_slow += 1
         return False
+
+    def sent(self, message: Message) -> None:
+        """
+        One receiver was sent it at QoS 0.
+        """
+        self._stats.publish_sent += 1
+        self._stats.publish_bytes_sent += len(message.payload)
+        self._turn.packets_sent += 1
+
+
+def _better(one: int, other: int) -> int:
+    """
+    What is reported of two parts of a route.
+    """
+    return TAKEN if TAKEN in (one, other) else max(one, other)

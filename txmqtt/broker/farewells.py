@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from txmqtt.broker.hooks import INWARD
 from txmqtt.broker.registry import Member
 from txmqtt.broker.shapes import UNAVAILABLE
 from txmqtt.codec import reasons
-from txmqtt.codec.packets import Disconnect, Will
+from txmqtt.codec.packets import Disconnect, Publish, Will
 from txmqtt.session.server import ServerSession
 from txmqtt.session.tickets import Ticket, Waiter
 
@@ -118,8 +119,26 @@ class Farewells:
         if not member.may_publish(will.topic):  # it was asked at CONNECT too; the right may have gone since
             broker.stats.refused_publishes += 1
             return
+        if broker.hooks is not None and not self._passes(member, will):
+            broker.stats.refused_publishes += 1
+            return
         broker.stats.wills_sent += 1
         self._say(_LastWords(self, will, member.mount.name, member.client_id))
+
+    def _passes(self, member: Member, will: Will) -> bool:
+        """
+        Whether the hooks let a will be published, as they do with whatever a client publishes; it may be changed.
+        """
+        hooks = self._broker.hooks
+        assert hooks is not None
+        if not hooks.interest(will.topic) & INWARD:
+            return True
+        packet = Publish(will.topic, will.payload, will.qos, will.retain, False, 0, will.properties)
+        if hooks.publishing(member, packet) >= reasons.FAILURE:
+            return False
+        will.topic, will.payload, will.retain = packet.topic, packet.payload, packet.retain
+        will.properties = packet.properties
+        return True
 
     def _say(self, words: _LastWords) -> None:
         will = words.will

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from txmqtt.broker.fanout import ALL_FULL, NOBODY_TOOK_IT, TAKEN, Fanout
 from txmqtt.broker.features import payload_belies, publish_beyond
+from txmqtt.broker.hooks import INWARD, Hooks
 from txmqtt.broker.onward import Onward
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.registry import Member, Mount
@@ -33,6 +34,7 @@ class Publishing:
     The part of the broker that takes messages in.
 
     @ivar turn: shared by every conversation of this broker.
+    @ivar hooks: who is asked about what passes.
     @ivar terms: what is in force where no listener has terms of its own.
     """
 
@@ -44,6 +46,17 @@ class Publishing:
         self.fanout = Fanout(turn, stats)
         self._mounts: dict[str, Mount] = {}
         self._onward = Onward(self.fanout)
+        self.hooks: Hooks | None = None
+
+    def hook(self, hooks: Hooks | None) -> None:
+        """
+        From now on these are asked about what passes; None: nobody is.
+        """
+        self.hooks = hooks
+        self.fanout.hooks = hooks if hooks is not None and hooks.delivers else None
+        for mount in self._mounts.values():
+            mount.routes.hooks = hooks
+            mount.routes.clear()
 
     @property
     def policy(self) -> Policy:
@@ -59,6 +72,7 @@ class Publishing:
         mount = self._mounts.get(name)
         if mount is None:
             mount = self._mounts[name] = Mount(name, self.policy.max_routes, self.stats)
+            mount.routes.hooks = self.hooks
         return mount
 
     def published(self, session: ServerSession, packet: Publish) -> Ticket:
@@ -79,6 +93,12 @@ class Publishing:
             route = routes.find(topic)
         if route.reserved:
             return self._refuse(session, _NOT_AUTHORIZED)
+        if route.hooked & INWARD and self.hooks is not None:
+            refusal = self.hooks.publishing(member, packet)
+            if refusal >= reasons.FAILURE:
+                return self._refuse(session, decided(refusal))
+            topic = packet.topic
+            route = routes.find(topic)  # it may be another
         properties = packet.properties
         qos = packet.qos
         if properties is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from txmqtt.broker.expiry import Appointment
 from txmqtt.broker.filters import Filters, Grant
-from txmqtt.broker.routes import Routes
+from txmqtt.broker.routes import Routes, reserved
 from txmqtt.broker.shapes import Lease, Permissions
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.packets import Will
@@ -48,6 +48,7 @@ class Member:
     @ivar durable: it outlives its connection, so QoS 1 and 2 are owed to it by the backend.
     @ivar expiry: seconds that it outlives it.
     @ivar permissions: None where everything is allowed.
+    @ivar sees_sys: where everything is allowed, it may be sent what is under C{$SYS} too.
     @ivar filters_cost: what its subscriptions cost in memory, bytes.
     @ivar credited: the backend has credit to deliver to it.
     @ivar stalled: a delivery was not taken; the backend waits to be asked again.
@@ -74,6 +75,7 @@ class Member:
         self.session: ServerSession | None = None
         self.expiry = 0
         self.permissions: Permissions | None = None
+        self.sees_sys = True
         self.grants: dict[bytes, Grant] = {}
         self.filters_cost = 0
         self.will: Will | None = None
@@ -129,7 +131,11 @@ class Member:
         Whether it may be sent messages with this topic. While it is parked nobody is there to be asked: the right that
         it was granted when it subscribed holds, and is checked again at delivery.
         """
-        return self.permissions is None or self.session is None or self.permissions.may_receive(topic.decode())
+        if self.session is None:
+            return True
+        if self.permissions is None:
+            return self.sees_sys or not reserved(topic)
+        return self.permissions.may_receive(topic.decode())
 
     def opened(self, lease: Lease) -> None:
         """
@@ -159,14 +165,25 @@ class Member:
         """
         return self._broker.deliver(self, item)
 
-    def change_permissions(self, permissions: Permissions | None) -> None:
+    def change_permissions(self, permissions: Permissions | None, sees_sys: bool = True) -> None:
         """
         It has been logged in again, and what it may do may have changed: no route that leads here can be trusted.
         """
+        saw_sys, self.sees_sys = self.sees_sys, sees_sys
         if permissions is not None or self.permissions is not None:
             self.permissions = permissions
-            self._rights = None
+            self.forget_rights()
             self.forget_routes()
+        elif sees_sys != saw_sys:
+            for grant in self.grants.values():
+                if reserved(grant.below):
+                    self.mount.routes.forget(grant.below)
+
+    def forget_rights(self) -> None:
+        """
+        What it may publish is to be asked again.
+        """
+        self._rights = None
 
     def forget_routes(self) -> None:
         """

@@ -128,7 +128,9 @@ class Retrieval(Waiter):
         elif member.durable:
             return self._owe(message)
         else:
-            session.post(self._delivery.copy(message))
+            passed = self._broker.fanout.passed(member, message)
+            if passed is not None:
+                session.post(self._delivery.copy(passed))
         return True
 
     def _owe(self, message: Message) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from txmqtt.broker.filters import Filters, Grant, wild
+from txmqtt.broker.hooks import Hooks
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.topics import matches
 from txmqtt.session.message import Message
@@ -102,10 +103,14 @@ class Route:
     @ivar kept: those of them that a backend keeps QoS 1 and 2 for.
     @ivar groups: the shared groups, each of which gets one copy.
     @ivar reserved: only the broker itself publishes here: C{$SYS}.
+    @ivar hooked: what hooks want to be asked about here.
     """
 
-    def __init__(self, mount: str, deliveries: list[Delivery], groups: list[Group], reserved: bool = False) -> None:
+    def __init__(
+        self, mount: str, deliveries: list[Delivery], groups: list[Group], reserved: bool = False, hooked: int = 0
+    ) -> None:
         self.mount = mount
+        self.hooked = hooked
         self.reserved = reserved
         self.deliveries = deliveries
         self.kept = [delivery for delivery in deliveries if delivery.member.durable and delivery.qos]
@@ -120,7 +125,10 @@ class Routes:
     grows old, so what is in use stays.
 
     @ivar known: the younger of those that are remembered, by topic.
+    @ivar hooks: who is asked about what passes.
     """
+
+    hooks: Hooks | None = None
 
     def __init__(self, mount: str, filters: Filters, limit: int, stats: Stats) -> None:
         self._mount = mount
@@ -162,12 +170,14 @@ class Routes:
                     others.append(grant)
             if interest.groups is not None:
                 groups.extend(interest.groups.values())
+        ours = reserved(topic)
         deliveries = [
             _alone(mine[0]) if len(mine) == 1 else Delivery(member, mine)
             for member, mine in grants.items()
-            if member.permissions is None or member.may_receive(topic)
+            if (member.permissions is None and not ours) or member.may_receive(topic)
         ]
-        return Route(self._mount, deliveries, groups, reserved(topic))
+        hooked = 0 if self.hooks is None else self.hooks.interest(topic)
+        return Route(self._mount, deliveries, groups, ours, hooked)
 
     def _remember(self, topic: bytes, route: Route) -> None:
         if len(self.known) >= self._limit or self._deliveries > self._limit * _DELIVERIES:
@@ -202,6 +212,15 @@ class Routes:
         elif self._older.pop(topic, None) is None:
             return
         self._cross_out(topic)
+
+    def clear(self) -> None:
+        """
+        What anybody may receive may have changed: forget them all.
+        """
+        self.known = {}
+        self._older = {}
+        self._deliveries = 0
+        self._under = {}
 
     def forget(self, filter: bytes) -> None:
         """

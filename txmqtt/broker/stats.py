@@ -1,13 +1,15 @@
 """
 What the broker has counted since it started, and how it tells the world under C{$SYS/broker}.
 
-The topics are named as mosquitto names them, where it has the figure.
+The topics are named as mosquitto names them, where it has the figure; those of its bridges are not there.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from txmqtt.broker.averages import Averages
+from txmqtt.broker.histogram import Histogram
 from txmqtt.codec import reasons
 from txmqtt.session.turn import Turn
 
@@ -15,35 +17,55 @@ from txmqtt.session.turn import Turn
 _TOTALS: Final = (
     "connections_total",
     "connections_refused",
+    "sockets",
     "sessions_expired",
     "taken_over",
     "publish_received",
     "publish_sent",
+    "publish_bytes_sent",
     "dropped_full",
     "dropped_slow",
     "dropped_expired",
     "dropped_denied",
     "dropped_ended",
+    "dropped_hook",
     "dropped_retained",
     "refused_publishes",
     "protocol_errors",
+    "plugin_errors",
     "wills_sent",
 )
-_TOTALS_OF_TURNS: Final = ("bytes_received", "bytes_sent", "packets_received", "packets_sent", "publishes_sent")
+_TOTALS_OF_TURNS: Final = (
+    "bytes_received",
+    "bytes_sent",
+    "packets_received",
+    "packets_sent",
+    "publishes_sent",
+    "inbound_bytes",
+    "outbound_bytes",
+)
 
 
 class Stats:
     """
     Counters only: who counts adds one, nobody computes.
 
-    @ivar publish_sent: copies at QoS 0; C{Turn.publishes_sent} has the others.
+    @ivar sockets: connections that were opened, whatever was said over them.
+    @ivar publish_sent: copies at QoS 0; C{Turn.publishes_sent} has the others. Likewise C{publish_bytes_sent}, the
+        bytes of their payloads, and C{Turn.outbound_bytes}.
+    @ivar heap_current: the memory of the process, bytes, and C{heap_maximum} the most that it was; filled by who can
+        look at the process, 0 where nobody does.
+    @ivar logins: how long each login took, until its answer was known.
+    @ivar lateness: how much later than planned the second's work was begun: what a busy reactor adds to everything.
     @ivar dropped_full: QoS 1 and 2 messages that found a receiver's queue full.
     @ivar dropped_slow: QoS 0 messages for a receiver that does not read fast enough, and any for one that takes no
         packet so large.
     @ivar dropped_expired: messages whose time was over before they could be sent.
     @ivar dropped_denied: messages that their receiver had the right to when they were kept for it, and has no more.
     @ivar dropped_ended: messages that ended with the session or group they were for.
+    @ivar dropped_hook: copies that a plugin did not let leave.
     @ivar dropped_retained: messages that could not be retained for want of room.
+    @ivar plugin_errors: exceptions of plugins.
     @ivar refused_publishes: messages that their publisher had no right to send.
     """
 
@@ -52,6 +74,7 @@ class Stats:
         self.connections_max = 0
         self.connections_total = 0
         self.connections_refused = 0
+        self.sockets = 0
         self.sessions = 0
         self.sessions_expired = 0
         self.taken_over = 0
@@ -59,20 +82,29 @@ class Stats:
         self.shared_subscriptions = 0
         self.publish_received = 0
         self.publish_sent = 0
+        self.publish_bytes_sent = 0
         self.dropped_full = 0
         self.dropped_slow = 0
         self.dropped_expired = 0
         self.dropped_denied = 0
         self.dropped_ended = 0
+        self.dropped_hook = 0
         self.dropped_retained = 0
         self.refused_publishes = 0
         self.protocol_errors = 0
+        self.plugin_errors = 0
         self.routes_forgotten = 0
         self.retained = 0
         self.retained_bytes = 0
         self.queued = 0
         self.queued_bytes = 0
         self.wills_sent = 0
+        self.heap_current = 0
+        self.heap_maximum = 0
+        self.logins = Histogram()
+        self.lateness = Histogram()
+        self._load = Averages()
+        self._told: dict[str, str] = {}
 
     def drop(self, count: int, reason: int) -> None:
         """
@@ -92,7 +124,14 @@ class Stats:
         """
         Messages that did not reach a receiver they were for, whatever the reason.
         """
-        return self.dropped_full + self.dropped_slow + self.dropped_expired + self.dropped_denied + self.dropped_ended
+        return (
+            self.dropped_full
+            + self.dropped_slow
+            + self.dropped_expired
+            + self.dropped_denied
+            + self.dropped_ended
+            + self.dropped_hook
+        )
 
     def totals(self, turn: Turn) -> dict[str, int]:
         """
@@ -113,42 +152,84 @@ class Stats:
 
     def topics(self, turn: Turn, uptime: float, version: str) -> list[tuple[str, str]]:
         """
-        Every figure with its topic below C{$SYS/broker/}.
+        Every figure with its topic below C{$SYS/broker/}. The load is looked at with each call.
 
         @param uptime: seconds.
         """
-        parked = self.sessions - self.connections
+        self._load.update(turn.now, self._busy(turn))
+        parked = str(max(0, self.sessions - self.connections))
+        kept = str(self.retained + self.queued)
         return [
             ("version", f"txmqtt version {version}"),
             ("uptime", f"{int(uptime)} seconds"),
             ("clients/total", str(self.sessions)),
             ("clients/connected", str(self.connections)),
-            ("clients/disconnected", str(max(0, parked))),
+            ("clients/active", str(self.connections)),  # the old names of what stands before and after
+            ("clients/inactive", parked),
+            ("clients/disconnected", parked),
             ("clients/maximum", str(self.connections_max)),
             ("clients/expired", str(self.sessions_expired)),
+            ("sockets/total", str(self.sockets)),
             ("connections/total", str(self.connections_total)),
             ("connections/refused", str(self.connections_refused)),
             ("connections/taken over", str(self.taken_over)),
             ("connections/protocol errors", str(self.protocol_errors)),
+            ("plugins/errors", str(self.plugin_errors)),
             ("bytes/received", str(turn.bytes_received)),
             ("bytes/sent", str(turn.bytes_sent)),
             ("messages/received", str(turn.packets_received)),
             ("messages/sent", str(turn.packets_sent)),
+            ("messages/stored", kept),  # the old name of store/messages/count
             ("publish/messages/received", str(self.publish_received)),
             ("publish/messages/sent", str(self.publish_sent + turn.publishes_sent)),
+            ("publish/bytes/received", str(turn.inbound_bytes)),
+            ("publish/bytes/sent", str(self.publish_bytes_sent + turn.outbound_bytes)),
             ("publish/messages/dropped", str(self.dropped)),
             ("publish/messages/dropped/queue full", str(self.dropped_full)),
             ("publish/messages/dropped/slow", str(self.dropped_slow)),
             ("publish/messages/dropped/expired", str(self.dropped_expired)),
             ("publish/messages/dropped/denied", str(self.dropped_denied)),
             ("publish/messages/dropped/session ended", str(self.dropped_ended)),
+            ("publish/messages/dropped/plugin", str(self.dropped_hook)),
             ("publish/messages/dropped/not retained", str(self.dropped_retained)),
             ("publish/messages/refused", str(self.refused_publishes)),
-            ("store/messages/count", str(self.retained + self.queued)),
+            ("store/messages/count", kept),
             ("store/messages/bytes", str(self.retained_bytes + self.queued_bytes)),
             ("retained messages/count", str(self.retained)),
             ("subscriptions/count", str(self.subscriptions)),
             ("shared_subscriptions/count", str(self.shared_subscriptions)),
             ("wills/sent", str(self.wills_sent)),
             ("routes/forgotten", str(self.routes_forgotten)),
+            *self._heap(),
+            *self._load.topics(),
         ]
+
+    def _busy(self, turn: Turn) -> dict[str, int]:
+        """
+        What the load is the load of.
+        """
+        return {
+            "messages/received": turn.packets_received,
+            "messages/sent": turn.packets_sent,
+            "publish/dropped": self.dropped,
+            "publish/received": self.publish_received,
+            "publish/sent": self.publish_sent + turn.publishes_sent,
+            "bytes/received": turn.bytes_received,
+            "bytes/sent": turn.bytes_sent,
+            "sockets": self.sockets,
+            "connections": self.connections_total + self.connections_refused,
+        }
+
+    def _heap(self) -> list[tuple[str, str]]:
+        figures = (("heap/current", self.heap_current), ("heap/maximum", self.heap_maximum))
+        return [(topic, str(size)) for topic, size in figures if size]
+
+    def news(self, topics: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """
+        Those of these topics that have changed since they were last asked about: nobody is told again what is so still,
+        and who comes later is told what is retained.
+        """
+        told = self._told
+        changed = [(topic, value) for topic, value in topics if told.get(topic) != value]
+        told.update(changed)
+        return changed

@@ -14,6 +14,7 @@ from txmqtt.broker.features import check_subscribe, filter_refusal
 from txmqtt.broker.filters import Grant, cost
 from txmqtt.broker.registry import Member
 from txmqtt.broker.retrieval import Retrieval
+from txmqtt.broker.routes import reserved
 from txmqtt.broker.shared import Group
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import MQTT5, SUBACK
@@ -52,6 +53,8 @@ class Subscriptions:
         for asked in packet.subscriptions:
             share, below = split_share(asked.filter)
             code = self._judge(member, asked, below)
+            if code < reasons.FAILURE and broker.hooks is not None and broker.hooks.subscribes:
+                code = self._asked(member, asked, code)
             codes.append(code)
             if code >= reasons.FAILURE:
                 continue
@@ -91,11 +94,22 @@ class Subscriptions:
             return reasons.QUOTA_EXCEEDED
         qos = min(asked.qos, policy.max_qos)
         if member.permissions is None:
-            return qos
+            return qos if member.sees_sys or not reserved(below) else reasons.NOT_AUTHORIZED
         code = member.permissions.granted(below.decode(), qos)
         if code < reasons.FAILURE:
             return min(code, qos)
         return code if reasons.legal(SUBACK, code) else reasons.NOT_AUTHORIZED
+
+    def _asked(self, member: Member, asked: Subscription, code: int) -> int:
+        """
+        The same when the hooks have been asked: they may make the QoS lower, or refuse.
+        """
+        hooks = self._broker.hooks
+        assert hooks is not None
+        refusal = hooks.subscribing(member, asked)
+        if refusal >= reasons.FAILURE:
+            return refusal if reasons.legal(SUBACK, refusal) else reasons.NOT_AUTHORIZED
+        return min(code, asked.qos)
 
     def _make(
         self, member: Member, asked: Subscription, qos: int, identifier: int, share: bytes, below: bytes

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from txmqtt._build import __version__
+from txmqtt.cli.configuration import check_config, reload, sample_config
 from txmqtt.cli.store import store
 from txmqtt.codec.errors import MQTTError
 
@@ -36,4 +37,5 @@ def main() -> None:
     """
 
 
-main.add_command(store)
+for each in (check_config, reload, sample_config, store):
+    main.add_command(each)

@@ -130,6 +130,28 @@ def matches(filter: bytes, topic: bytes) -> bool:
     return False
 
 
+def overlap(filter: bytes, other: bytes) -> bool:
+    """
+    Whether there is a topic that two valid filters, without their shares, both match.
+    """
+    # [MQTT5-4.7.2-1] [MQTT311-4.7.2-1]
+    if (filter[:1] == b"$" and other[:1] in (b"+", b"#")) or (other[:1] == b"$" and filter[:1] in (b"+", b"#")):
+        return False
+    one = filter.split(b"/")
+    two = other.split(b"/")
+    shorter = min(len(one), len(two))
+    for place in range(shorter):
+        level = one[place]
+        against = two[place]
+        if level == b"#" or against == b"#":
+            return True
+        if level != against and level != b"+" and against != b"+":
+            return False
+    rest = one[shorter:] or two[shorter:]
+    # "sport/#" matches "sport" too; but "/#" and "+" have only the empty topic in common, and there is none.
+    return not rest or (rest[0] == b"#" and (shorter > 1 or b"" not in (one[0], two[0])))
+
+
 class KnownTopics:
     """
     Topics that have been found valid, so that each is judged once and kept once.

@@ -29,6 +29,7 @@ class IMQTTUser(Interface):
 
     name: str | None = Attribute("the user name; None for anonymous: sessions belong to it")
     unrestricted: bool = Attribute("everything is allowed: none of the methods is asked")
+    sees_sys: bool = Attribute("if unrestricted: may subscribe to C{$SYS}; otherwise C{granted} is asked about it too")
 
     def may_publish(topic: str) -> bool:
         """
@@ -49,10 +50,12 @@ class IMQTTUser(Interface):
 @implementer(IMQTTUser)
 class User:
     """
-    A user who may do everything. Subclass it, say C{unrestricted = False}, and answer otherwise.
+    A user who may do everything, only not look into the broker: C{$SYS} is not for everybody. Subclass it, say
+    C{unrestricted = False}, and answer otherwise.
     """
 
     unrestricted = True
+    sees_sys = False
 
     def __init__(self, name: str | None) -> None:
         self.name = name
@@ -74,6 +77,14 @@ class User:
         See C{IMQTTUser}.
         """
         return True
+
+
+class LocalUser(User):
+    """
+    A user who may do everything, and sees C{$SYS}: for listeners that only this machine can reach.
+    """
+
+    sees_sys = True
 
 
 class Identity:

@@ -30,6 +30,11 @@ class IReloadable(Interface):
     Something made from files, which can be read again: an endpoint with certificates, a checker, rules.
     """
 
+    def changed() -> bool:
+        """
+        Whether they are others than those that were read, or tried; then C{reload}.
+        """
+
     def reload() -> None:
         """
         Read them again, now. Whoever is connected stays.

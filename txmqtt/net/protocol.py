@@ -4,57 +4,21 @@ The seam between a conversation and a Twisted transport: read and feed, flush an
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable
 from time import monotonic
 
-from twisted.internet import tcp
-from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txmqtt.net.direct import Transport, writer
 from txmqtt.session.conversation import Conversation
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import NEVER
 
-try:
-    from twisted.internet import unix
-except ImportError:  # no UNIX sockets on this platform
-    _PLAIN: tuple[type, ...] = (tcp.Server, tcp.Client)
-else:
-    _PLAIN = (tcp.Server, tcp.Client, unix.Server, unix.Client)
-
 _log = Logger()
-
-
-class Transport(typing.Protocol):
-    """
-    What we use of a transport: of C{ITransport}, C{IConsumer} and C{ITCPTransport} together.
-    """
-
-    def write(self, data: bytes) -> None: ...
-    def registerProducer(self, producer: object, streaming: bool) -> None: ...
-    def unregisterProducer(self) -> None: ...
-    def pauseProducing(self) -> None: ...
-    def resumeProducing(self) -> None: ...
-    def loseConnection(self) -> None: ...
-    def abortConnection(self) -> None: ...
-    def getPeer(self) -> IAddress: ...
-
-
-class PlainTransport(Transport, typing.Protocol):
-    """
-    What we know besides of Twisted's own TCP and UNIX connections.
-    """
-
-    TLS: bool
-    disconnecting: bool
-    dataBuffer: bytes
-    _tempDataBuffer: list[bytes]
-
-    def writeSomeData(self, data: bytes) -> int | Exception: ...
 
 
 @implementer(IPushProducer)
@@ -63,6 +27,7 @@ class MQTTProtocol(Protocol):
     One connection, either role.
 
     @ivar session: the conversation that is held over it.
+    @ivar ended: the reason code with which we ended it; None while we have not.
     @param clock: for the alarm.
     @param seconds: a clock that never jumps, seconds; C{reactor.seconds} is wall time, and a step of it must not end
         every connection.
@@ -82,6 +47,7 @@ class MQTTProtocol(Protocol):
         self._alarm: IDelayedCall | None = None
         self._abort: IDelayedCall | None = None
         self._closing = False
+        self.ended: int | None = None
 
     def connectionMade(self) -> None:
         """
@@ -91,10 +57,7 @@ class MQTTProtocol(Protocol):
         no_delay = getattr(transport, "setTcpNoDelay", None)
         if no_delay is not None:
             no_delay(True)
-        if type(transport) in _PLAIN:
-            self.session.write = self._write_now
-        else:
-            self.session.write = transport.write
+        self.session.write = writer(transport)
         transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
@@ -103,24 +66,6 @@ class MQTTProtocol(Protocol):
         """
         self.session.feed(data, self._seconds())
         self.turn.flush()
-
-    def _write_now(self, data: bytes) -> None:
-        """
-        Give the bytes to the socket at once where nothing is buffered before them, and leave only the rest to the
-        transport: it saves two changes of the poll set and a turn of the reactor for each write.
-
-        Only for the plain transports, told by their exact type, and only while C{startTLS} was not called on them: TLS
-        and wrappers forward unknown attributes, and the bytes would leave in the clear.
-        """
-        transport: PlainTransport = self.transport  # type: ignore[assignment] # connectionMade looked at its type
-        if transport.dataBuffer or transport._tempDataBuffer or transport.disconnecting or transport.TLS:
-            transport.write(data)
-            return
-        sent = transport.writeSomeData(data)
-        if not isinstance(sent, int):
-            sent = 0  # the connection is lost: the reactor finds that out when it tries to write
-        if sent < len(data):
-            transport.write(data[sent:])
 
     # What the conversation asks of the wire
 
@@ -163,6 +108,7 @@ class MQTTProtocol(Protocol):
         if self._closing:
             return
         self._closing = True
+        self.ended = reason
         self.closing(reason, message)
         self._disarm()
         transport = self.transport

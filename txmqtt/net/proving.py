@@ -141,7 +141,8 @@ class ProvingProtocol(MQTTProtocol):
                 raise LoginFailed(f"now it is {user.name!r}")
             return
         old, self._logout = self._logout, logout
-        member.change_permissions(None if user.unrestricted else user)
+        permissions = None if user.unrestricted else user
+        member.change_permissions(permissions, permissions is not None or user.sees_sys)
         self.turn.now = self._seconds()
         self.session.renewed(last_word)
         self._answered()

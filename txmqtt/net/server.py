@@ -67,6 +67,7 @@ class MQTTServerProtocol(ProvingProtocol):
         """
         super().connectionMade()
         self._factory.guests.add(self)
+        self._factory.broker.stats.sockets += 1
         self.session.nearer(self.session.deadline())
 
     def dataReceived(self, data: bytes) -> None:
@@ -105,10 +106,15 @@ class MQTTServerProtocol(ProvingProtocol):
             self._prove(packet, method, credentials, self._factory.mechanisms, self._factory.portal.realm)
             return
         login = self._factory.portal.login(credentials, credentials, IMQTTUser)
+        login.addBoth(self._clocked, self._seconds())
         # Nobody cancels a login when the client leaves: a cancelled Deferred swallows the avatar that comes all the
         # same, and with it the logout.
         login.addCallbacks(self._welcome, self._turn_away, callbackArgs=(packet,), errbackArgs=(packet,))
         login.addErrback(self._failed)
+
+    def _clocked(self, answer: Any, asked: float) -> Any:
+        self._factory.broker.stats.logins.observe(self._seconds() - asked)
+        return answer
 
     def _certificate(self) -> Any:
         """
@@ -127,7 +133,9 @@ class MQTTServerProtocol(ProvingProtocol):
         permissions = None if user.unrestricted else user
         token = token_hex(16) if not packet.client_id else ""
         self.turn.now = self._seconds()
-        self._factory.broker.join(self.session, packet, user.name, permissions, token, self._factory.terms)
+        sees_sys = permissions is not None or user.sees_sys
+        factory = self._factory
+        factory.broker.join(self.session, packet, user.name, permissions, token, factory.terms, sees_sys)
         self._answered()
 
     def _answered(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.cred.portal import Portal
-from twisted.internet.defer import CancelledError, Deferred, FirstError, fail, gatherResults, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -37,10 +37,10 @@ from txmqtt.codec.errors import Refused
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.codec.topics import topic_error
-from txmqtt.net.auth import Realm
-from txmqtt.net.server import BrokerFactory
-from txmqtt.service.config import DEFAULT_LISTEN, listener
-from txmqtt.service.listener import Listener
+from txmqtt.net.options import IReloadable
+from txmqtt.service.config import DEFAULT_LISTEN
+from txmqtt.service.listener import Place
+from txmqtt.service.listeners import Listeners
 from txmqtt.session.tickets import Caller
 from txmqtt.session.turn import Turn
 
@@ -54,7 +54,7 @@ _GOODBYE = "the broker is shutting down"
 
 
 def makeBroker(
-    listen: Iterable[str | IStreamServerEndpoint] = (DEFAULT_LISTEN,),
+    listen: Iterable[str | IStreamServerEndpoint | Place] = (DEFAULT_LISTEN,),
     portal: Portal | None = None,
     policy: Policy = DEFAULTS,
     reactor: Any = None,
@@ -64,7 +64,7 @@ def makeBroker(
     """
     A broker for a program of your own. Start it with C{startService}, or give it a parent that you start.
 
-    @param listen: endpoint strings or endpoints.
+    @param listen: endpoint strings or endpoints; or C{Place}, for one whose clients get terms of their own.
     @param portal: who may come in, an avatar being an C{IMQTTUser}. Without one, a listener that only this machine can
         reach lets everybody in, and any other nobody.
     @param reactor: the global one, unless you have another.
@@ -89,7 +89,7 @@ class BrokerService(Service):
     def __init__(
         self,
         reactor: Any,
-        listen: Iterable[str | IStreamServerEndpoint],
+        listen: Iterable[str | IStreamServerEndpoint | Place],
         portal: Portal | None,
         policy: Policy,
         seconds: Callable[[], float] = monotonic,
@@ -113,8 +113,7 @@ class BrokerService(Service):
         self._store = os.path.abspath(store) if store is not None else None
         self._durability = durability
         self._disk = workers, connect
-        self._places = list(listen)
-        self._portal = portal
+        self._places = [each if isinstance(each, Place) else Place(each, portal) for each in listen]
         self._build()
         self._sweeping: LoopingCall | None = None
         self._flush_due = False
@@ -147,14 +146,8 @@ class BrokerService(Service):
                 *self._disk,
             )
         self.broker = Broker(self.policy, self._turn, self.stats, self._backend)
-        self._listeners = [self._listener(place, self._portal) for place in self._places]
+        self._listeners = Listeners(self._places, self.broker, self._reactor, self._seconds)
         self._used = self._back = False
-
-    def _listener(self, place: str | IStreamServerEndpoint, portal: Portal | None) -> Listener:
-        endpoint = listener(self._reactor, place) if isinstance(place, str) else place
-        its_portal = Portal(Realm()) if portal is None else portal
-        factory = BrokerFactory(self.broker, its_portal, self._reactor, self._seconds)
-        return Listener(str(place), endpoint, factory, its_portal, portal is None)
 
     # Start
 
@@ -171,8 +164,7 @@ class BrokerService(Service):
         self._trouble = None
         self.broker.closing = False
         self._tell_time()
-        opened = gatherResults([each.open() for each in self._listeners], consumeErrors=True)
-        opened.addCallbacks(self._opened, self._failed)
+        self._listeners.open().addCallbacks(self._opened, self._failed)
         if self._trouble is not None:
             raise self._trouble
 
@@ -241,14 +233,12 @@ class BrokerService(Service):
     def _failed(self, failure: Failure) -> None:
         if not self._begun:
             return  # stopped before it was open
-        error = failure.value
-        trouble = error.subFailure.value if isinstance(error, FirstError) else error
+        trouble = failure.value
         assert trouble is not None
         self._trouble = trouble
         self._begun = self._open = False
         _log.critical("{trouble}", trouble=str(trouble))
-        for each in self._listeners:
-            each.close()
+        self._listeners.close()
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.errback(trouble)
@@ -262,23 +252,14 @@ class BrokerService(Service):
             version=__version__,
             build="compiled" if compiled else "interpreted",
         )
-        for each in self._listeners:
-            where = f"{each.place} ({each.name})"
-            if each.admits:
-                _log.info("listening on {where}: {admits}", where=where, admits=each.admits)
-            else:
-                _log.warn(
-                    "listening on {where}: NOBODY IS LET IN, because other machines can reach it and nothing says who "
-                    "may come; --auth anonymous lets everybody in, --help-auth lists the rest (in a program: a portal)",
-                    where=where,
-                )
+        self._listeners.announce()
 
     @property
     def addresses(self) -> list[IAddress]:
         """
         What it listens on, in the order in which it was asked to.
         """
-        return [each.address for each in self._listeners if each.address is not None]
+        return self._listeners.addresses
 
     def whenReady(self) -> Deferred[list[IAddress]]:
         """
@@ -366,6 +347,35 @@ class BrokerService(Service):
         self._flush_due = False
         self._turn.flush()
 
+    async def change(self, places: Iterable[Place], policy: Policy) -> None:
+        """
+        From now on these are the limits, and where clients come in. Whoever is connected stays, and is asked anew what
+        he may do.
+
+        @raise CannotListen: a new listener can't be opened. Then nothing has changed.
+        """
+        wanted = list(places)
+        await self._listeners.change(wanted)
+        self._places = wanted
+        self.policy = policy
+        self.broker.change_policy(policy)
+        self.broker.rights_changed()
+
+    @property
+    def reloadables(self) -> list[IReloadable]:
+        """
+        Those of the listeners that have certificates.
+        """
+        return self._listeners.reloadables
+
+    def reload(self) -> list[str]:
+        """
+        Read all certificates again.
+
+        @return: what could not be used, in words.
+        """
+        return self._listeners.reload()
+
     # Stop
 
     def stopService(self) -> Deferred[None]:
@@ -381,17 +391,13 @@ class BrokerService(Service):
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.errback(CancelledError("the broker was stopped before it listened"))
-        factories = [each.factory for each in self._listeners]
-        guests = sum(len(factory.guests) for factory in factories)
-        if guests:
+        if guests := self._listeners.guests:
             _log.info("the broker stops; {guests} connections are closed", guests=guests)
-        over = [each.close() for each in self._listeners]
+        over = self._listeners.close()
         self._tell_time()
         self.broker.shut(_GOODBYE)
-        for factory in factories:
-            factory.shut(_GOODBYE)
+        over += self._listeners.shut(_GOODBYE)
         self._turn.flush()
-        over += [factory.whenEmpty() for factory in factories]
         gone = gatherResults(over, consumeErrors=True)
         backend = self._backend
         if isinstance(backend, SqliteBackend) and self._back:

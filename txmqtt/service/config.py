@@ -9,49 +9,17 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
-from typing import Any
 
 from twisted.internet.address import UNIXAddress
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress
+
+from txmqtt.net.endpoints import speaks_for_others
 
 #: Where the broker listens unless it is told otherwise.
 DEFAULT_LISTEN = "tcp:1883:interface=127.0.0.1"
 
 #: The store that is none.
 IN_MEMORY = "memory"
-
-#: Connections that the kernel completes before we accept them. Twisted's default of 50 turns clients away when many
-#: return at once, after a restart; the kernel lowers this to its own limit.
-BACKLOG = 4096
-
-# Listening
-
-
-def listener(reactor: Any, description: str) -> IStreamServerEndpoint:
-    """
-    The endpoint that a string describes, with room for many clients to arrive at once.
-
-    @raise ValueError: it describes none; says what was expected.
-    """
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(description))
-    except Exception as error:  # parsers, ours and those of plugins, raise what they like
-        why = str(error) or type(error).__name__
-        raise ValueError(
-            f"{description!r}: expected an endpoint, such as tcp:1883 or unix:/run/mqtt.sock ({why})"
-        ) from error
-    return endpoint
-
-
-def with_backlog(description: str) -> str:
-    """
-    The same endpoint string with our backlog, where the kind of endpoint has one and the string leaves it open.
-    """
-    kinds = ("tcp:", "tcp6:", "ssl:", "unix:")
-    if description.removeprefix("haproxy:").startswith(kinds) and ":backlog=" not in description:
-        return f"{description}:backlog={BACKLOG}"
-    return description
 
 
 def only_from_here(description: str, address: IAddress | None) -> bool:
@@ -60,7 +28,7 @@ def only_from_here(description: str, address: IAddress | None) -> bool:
 
     @param address: what it listens on.
     """
-    if description.startswith("haproxy:"):
+    if speaks_for_others(description):
         return False
     if isinstance(address, UNIXAddress):
         return True

@@ -7,14 +7,14 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, replace
 from pkgutil import get_data
 from typing import Any
 
 from twisted.python.usage import UsageError
 
-from txmqtt.broker.policy import Policy
+from txmqtt.broker.policy import DEFAULTS, Policy
 from txmqtt.codec.constants import MAX_PACKET
 from txmqtt.net.options import UNBOUNDED, Range
 
@@ -64,6 +64,28 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "redirect": ("never", "full", "always", "moved"),
 }
 
+#: Limits that may be others for one listener: those of its connections and of what clients say on them.
+PER_LISTENER = frozenset(
+    (
+        "connect_timeout",
+        "opening_bytes",
+        "close_timeout",
+        "max_packet_size",
+        "max_topic_levels",
+        "max_subscriptions",
+        "max_subscription_bytes",
+        "max_inflight",
+        "max_inflight_5",
+        "receive_maximum",
+        "write_buffer",
+        "max_session_expiry",
+        "max_keep_alive",
+        "topic_alias_maximum",
+        "max_topic_aliases",
+        "resend_interval",
+    )
+)
+
 _BOOLEANS = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
 
 
@@ -85,11 +107,15 @@ def limit_parameters() -> list[list[Any]]:
     ]
 
 
-def policy_from(options: Mapping[str, Any]) -> Policy:
+def policy_from(options: Mapping[str, Any], said: Collection[str], otherwise: Policy = DEFAULTS) -> Policy:
     """
     The policy that these options ask for.
+
+    @param said: the options that somebody has set.
+    @param otherwise: what holds where nobody has.
     """
-    return Policy(**{field.name: options[option(field.name)] for field in fields(Policy)})
+    given = {each.name: options[option(each.name)] for each in fields(Policy) if option(each.name) in said}
+    return replace(otherwise, **given)
 
 
 def limit_docs() -> dict[str, str]:

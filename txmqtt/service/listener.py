@@ -5,25 +5,34 @@ One address where clients are let in: opened, told who may come, closed.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Hashable
 from errno import EACCES
 from os import fsdecode
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
+from typing import Any
 
 from twisted.cred.credentials import IAnonymous
-from twisted.cred.portal import Portal
+from twisted.cred.portal import IRealm, Portal
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.lockfile import isLocked
 
+from txmqtt.broker.core import Broker
+from txmqtt.broker.policy import Policy
+from txmqtt.broker.terms import Terms
 from txmqtt.codec.errors import MQTTError
-from txmqtt.net.auth import Anybody
+from txmqtt.net.auth import Anybody, LocalUser, Realm
+from txmqtt.net.endpoints import beneath, server_endpoint
 from txmqtt.net.server import BrokerFactory
-from txmqtt.service.config import listener, only_from_here
+from txmqtt.service.config import only_from_here
+
+_log = Logger()
 
 
 class CannotListen(MQTTError):
@@ -32,48 +41,94 @@ class CannotListen(MQTTError):
     """
 
 
+class Place:
+    """
+    Where clients may come in, and on what terms: what a listener is made from.
+
+    @ivar name: what the log calls it: an endpoint string, or what an endpoint object says of itself.
+    @ivar key: two places with the same key are the same socket; what else they say can change while it is open.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | IStreamServerEndpoint,
+        portal: Portal | None = None,
+        policy: Policy | None = None,
+        mount: str = "",
+        key: Hashable = None,
+        name: str = "",
+        realm: IRealm | None = None,
+    ) -> None:
+        """
+        @param endpoint: an endpoint, or its string.
+        @param portal: who may come in, an avatar being an C{IMQTTUser}; None: everybody if only this machine can reach
+            the place, and otherwise nobody.
+        @param policy: what is allowed here; None: what is allowed everywhere.
+        @param mount: the mount point that they live under.
+        @param realm: what those may do who are let in without a portal; None: everything, and look into C{$SYS}.
+        """
+        self.name = name or str(endpoint)
+        self.realm = Realm(LocalUser) if realm is None else realm
+        self.endpoint = endpoint
+        self.portal = portal
+        self.policy = policy
+        self.mount = mount
+        self.key = (endpoint if key is None else key, mount)
+
+
 class Listener:
     """
     One endpoint.
 
-    @ivar name: as it was asked for: an endpoint string, or what an endpoint object says of itself.
+    @ivar place: what it was made from.
+    @ivar endpoint: what listens.
     @ivar address: what it listens on, once it does.
     """
 
-    def __init__(
-        self, name: str, endpoint: IStreamServerEndpoint, factory: BrokerFactory, portal: Portal, open_at_home: bool
-    ) -> None:
+    def __init__(self, place: Place, broker: Broker, reactor: Any, seconds: Callable[[], float]) -> None:
         """
-        @param open_at_home: let everybody in if it turns out that only this machine can reach it.
+        @raise ValueError: the place's endpoint string is none.
         """
-        self.name = name
-        self.factory = factory
+        self.place = place
         self.address: IAddress | None = None
-        self._endpoint = endpoint
-        self._portal = portal
-        self._open_at_home = open_at_home
+        self._broker = broker
+        self.endpoint = server_endpoint(reactor, place.endpoint) if isinstance(place.endpoint, str) else place.endpoint
+        self._terms = Terms(broker.policy, place.mount)
+        self._portal = Portal(Realm(LocalUser))
+        self.factory = BrokerFactory(broker, self._portal, reactor, seconds, self._terms)
         self._opening: Deferred[None] | None = None
         self._port: IListeningPort | None = None
+        self.adopt(place)
+
+    def adopt(self, place: Place) -> None:
+        """
+        From now on this is who may come in, and on what terms. Whoever is connected stays.
+        """
+        self.place = place
+        self._terms.policy = place.policy or self._broker.policy
+        portal = place.portal
+        if portal is None:
+            portal = Portal(place.realm)
+            if self.address is not None and only_from_here(place.name, self.address):
+                portal.registerChecker(Anybody())
+        self._portal = self.factory.portal = portal
 
     def open(self) -> Deferred[None]:
         """
         Begin to listen; fails with C{CannotListen}.
         """
-        self._opening = maybeDeferred(self._endpoint.listen, self.factory).addCallbacks(self._opened, self._failed)
+        self._opening = maybeDeferred(self.endpoint.listen, self.factory).addCallbacks(self._opened, self._failed)
         return self._opening
 
     def _opened(self, port: IListeningPort) -> None:
         self._opening = None
         self._port = port
         self.address = port.getHost()
-        if self._open_at_home and only_from_here(self.name, self.address):
-            # Before the first client is accepted. A portal without checkers refuses everybody.
-            self._portal.registerChecker(Anybody())
-            self._open_at_home = False
+        self.adopt(self.place)  # now it shows who can reach it, before the first client is accepted
 
     def _failed(self, failure: Failure) -> None:
         self._opening = None
-        raise _cannot_listen(self.name, failure)
+        raise _cannot_listen(self.place.name, failure)
 
     def close(self) -> Deferred[None]:
         """
@@ -86,6 +141,20 @@ class Listener:
             opening.cancel()
         return port.stopListening() or succeed(None) if port is not None else succeed(None)
 
+    def announce(self) -> None:
+        """
+        Tell the log where it listens, and who may come in.
+        """
+        where = f"{self.where} ({self.place.name})"
+        if self.admits:
+            _log.info("listening on {where}: {admits}", where=where, admits=self.admits)
+        else:
+            _log.warn(
+                "listening on {where}: NOBODY IS LET IN, because other machines can reach it and nothing says who "
+                "may come; --auth anonymous lets everybody in, --help-auth lists the rest (in a program: a portal)",
+                where=where,
+            )
+
     @property
     def admits(self) -> str:
         """
@@ -97,7 +166,7 @@ class Listener:
         return "anonymous clients are let in" if IAnonymous in known else "clients must log in"
 
     @property
-    def place(self) -> str:
+    def where(self) -> str:
         """
         What it listens on, in words for the log.
         """
@@ -160,8 +229,8 @@ def attempt(description: str) -> None:
 
     @raise CannotListen: it could not.
     """
-    if description.removeprefix("haproxy:").startswith(("tcp:", "tcp6:", "ssl:", "unix:")):
+    if beneath(description).startswith(("tcp:", "tcp6:", "ssl:", "unix:")):
         failed: list[Failure] = []
-        listener(_Probe(), description).listen(Factory()).addErrback(failed.append)
+        server_endpoint(_Probe(), description).listen(Factory()).addErrback(failed.append)
         if failed:
             raise _cannot_listen(description, failed[0])

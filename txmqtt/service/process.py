@@ -23,6 +23,8 @@ from txmqtt.backends.sqlite.errors import StoreError
 from txmqtt.service.broker import BrokerService
 from txmqtt.service.config import allow_open_files, make_private
 from txmqtt.service.listener import CannotListen
+from txmqtt.service.metrics import MetricsService
+from txmqtt.service.reloading import Reloader
 
 _log = Logger()
 
@@ -42,9 +44,24 @@ class BrokerProcess(MultiService):
         """
         MultiService.__init__(self)
         self.broker = broker
+        self.reloader: Reloader | None = None
         self._reactor = reactor
         self._directory = directory
         MultiService.addService(self, broker)
+
+    def watch(self, reloader: Reloader) -> None:
+        """
+        Have the configuration read again when somebody sends SIGHUP.
+        """
+        self.reloader = reloader
+        MultiService.addService(self, reloader)
+
+    def serve(self, metrics: MetricsService) -> None:
+        """
+        Let others see how the broker is.
+        """
+        MultiService.addService(self, metrics)
+        metrics.whenListening().addErrback(self._too_late)
 
     def privilegedStartService(self) -> None:
         """
@@ -68,7 +85,7 @@ class BrokerProcess(MultiService):
             raise
         self._allow_connections()
         self.broker.whenReady().addErrback(self._too_late)
-        self._reactor.callWhenRunning(self._heed_sigterm)
+        self._reactor.callWhenRunning(self._heed_signals)
 
     def _make_directory(self) -> None:
         directory = self._directory
@@ -92,12 +109,21 @@ class BrokerProcess(MultiService):
                 wanted=wanted,
             )
 
-    def _heed_sigterm(self) -> None:
+    def _heed_signals(self) -> None:
         """
-        Left to itself, twistd stops cleanly and then kills itself with the signal that it got: for those who look at
-        its exit status it has crashed.
+        SIGTERM stops, SIGHUP has the configuration read again. Left to itself, twistd stops cleanly and then kills
+        itself with the signal that it got: for those who look at its exit status it has crashed.
         """
         signal.signal(signal.SIGTERM, self._sigterm)
+        if self.reloader is not None:
+            signal.signal(signal.SIGHUP, self._sighup)
+
+    def _sighup(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self._reload)
+
+    def _reload(self) -> None:
+        assert self.reloader is not None
+        self.reloader.reload().addErrback(lambda failure: _log.failure("the reload failed", failure=failure))
 
     def _sigterm(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self._stop)

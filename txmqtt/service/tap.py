@@ -7,11 +7,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from twisted.cred.checkers import FilePasswordDB, InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IAnonymous, IUsernamePassword
-from twisted.cred.portal import Portal
 from twisted.cred.strcred import (
     AuthOptionMixin,
     InvalidAuthType,
@@ -25,12 +25,19 @@ from txmqtt._build import __version__, compiled
 from txmqtt.backends.sqlite.errors import StoreError
 from txmqtt.backends.sqlite.files import DURABILITY, look
 from txmqtt.backends.sqlite.schema import SCHEMA
-from txmqtt.net.auth import FirstOf, Realm
+from txmqtt.net.endpoints import server_endpoint
+from txmqtt.service.assembly import Assembly
 from txmqtt.service.broker import makeBroker
-from txmqtt.service.config import DEFAULT_LISTEN, IN_MEMORY, listener, state_directory
+from txmqtt.service.config import state_directory
+from txmqtt.service.configuration.file import ConfigurationError, load
+from txmqtt.service.configuration.reading import told
+from txmqtt.service.configuration.settings import ListenerSettings, MetricsSettings, Settings
+from txmqtt.service.cred import usable
 from txmqtt.service.limits import limit_parameters, policy_from
 from txmqtt.service.listener import CannotListen, attempt
+from txmqtt.service.metrics import MetricsService
 from txmqtt.service.process import BrokerProcess
+from txmqtt.service.reloading import Reloader
 
 
 class BrokerOptions(usage.Options, AuthOptionMixin):
@@ -47,6 +54,7 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
         "(loopback, unix:) let everybody in, and any other nobody. Sizes are bytes, times seconds."
     )
     optParameters = [
+        ["config", "c", None, "The configuration file; what is said here besides goes before what stands there."],
         [
             "state-dir",
             None,
@@ -68,24 +76,37 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
             "What a crash of the machine may undo: full, nothing that was acknowledged; normal, the last seconds; off, "
             "everything. A crash of the program undoes nothing.",
         ],
+        ["metrics", None, "", "Serve figures for Prometheus and the health of the broker at this endpoint."],
         *limit_parameters(),
     ]
+    optFlags = [["check", None, "Say whether all of this can be used, and do not start."]]
 
     def __init__(self) -> None:
+        self.said: set[str] = set()
         usage.Options.__init__(self)
         self["listen"] = []
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """
+        Remember what is set: defaults are not.
+        """
+        self.said.add(name)
+        super().__setitem__(name, value)
 
     def opt_listen(self, endpoint: str) -> None:
         """
         Listen here, an endpoint string of Twisted; may be repeated. [default: tcp:1883:interface=127.0.0.1]
         """
+        self._endpoint("listen", endpoint)
+        self["listen"].append(endpoint)
+
+    def _endpoint(self, option: str, description: str) -> None:
         from twisted.internet import reactor
 
         try:
-            listener(reactor, endpoint)
+            server_endpoint(reactor, description)
         except ValueError as error:
-            raise usage.UsageError(f"--listen {error}") from error
-        self["listen"].append(endpoint)
+            raise usage.UsageError(f"--{option} {error}") from error
 
     def opt_auth(self, description: str) -> None:
         """
@@ -109,12 +130,7 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
         """
         See C{AuthOptionMixin}.
         """
-        if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
-            # "memory:" of Twisted 26.10 fills it with str, where its documentation and every protocol have bytes.
-            checker.users = {_encoded(name): _encoded(password) for name, password in checker.users.items()}
-        elif isinstance(checker, FilePasswordDB) and not os.path.isfile(checker.filename):
-            raise ValueError(f"{checker.filename!r} is no file; expected one of lines NAME:PASSWORD")
-        AuthOptionMixin.addChecker(self, checker)
+        AuthOptionMixin.addChecker(self, usable(checker))
 
     def opt_version(self) -> None:
         """
@@ -134,22 +150,71 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
         """
         See C{usage.Options}.
         """
-        if not self["listen"]:
-            self["listen"].append(DEFAULT_LISTEN)
         if self["durability"] not in DURABILITY:
             raise usage.UsageError(f"--durability {self['durability']!r}: expected one of {', '.join(DURABILITY)}")
         if not self["store"]:
             raise usage.UsageError("--store '': expected a file name, or memory")
-        directory = state_directory(self["state-dir"], os.environ).absolute()
-        self.store_path = None if self["store"] == IN_MEMORY else directory / self["store"]
-        # Unless the store is in it, the directory is made only for who asked for it.
-        inside = self.store_path is not None and directory in self.store_path.parents
-        self.make_directory = self["state-dir"] is not None or inside
-        self["state-dir"] = directory
+        if self["metrics"]:
+            self._endpoint("metrics", self["metrics"])
+        if self["config"] is not None:
+            self["config"] = os.path.abspath(self["config"])  # a daemon may go elsewhere
+        try:
+            self.assembly = self.assemble()
+        except ConfigurationError as error:
+            raise usage.UsageError(str(error)) from error
+        if self["check"]:
+            print("all of it can be used")
+            sys.exit(0)
+
+    def assemble(self, before: Assembly | None = None) -> Assembly:
+        """
+        Read the configuration file, if there is one, and make what it and the options ask for.
+
+        @param before: what is in force.
+        @raise ConfigurationError: it can't be used.
+        """
+        from twisted.internet import reactor
+
+        path = self["config"]
+        configuration = load(path) if path is not None else None
+        settings = self._over(configuration.settings if configuration is not None else Settings())
+        assembly = Assembly(settings, reactor, self.get("credCheckers") or (), before)
+        if assembly.faults:
+            assembly.stop()
+            if configuration is not None:
+                raise configuration.error(assembly.faults)
+            raise ConfigurationError("\n".join(told(fault) for fault in assembly.faults))
+        return assembly
+
+    def _over(self, settings: Settings) -> Settings:
+        """
+        Settings of the file, and what the options say in their place.
+        """
+        given = {name: self[name.replace("_", "-")] for name in _OF_BROKER if name.replace("_", "-") in self.said}
+        broker = replace(settings.broker, **given)
+        if not broker.state_dir:
+            broker = replace(broker, state_dir=str(state_directory(None, os.environ)))
+        directory = Path(broker.state_dir).absolute()
+        changed: dict[str, Any] = {"broker": replace(broker, state_dir=str(directory))}
+        changed["limits"] = policy_from(self, self.said, settings.limits)
+        if self["listen"]:
+            changed["listener"] = tuple(ListenerSettings(each) for each in self["listen"])
+        if "metrics" in self.said:
+            changed["metrics"] = MetricsSettings(self["metrics"])
+        return replace(settings, **changed)
+
+    @property
+    def directory(self) -> Path | None:
+        """
+        The directory that is to be made if it is not there: unless the store is in it, only for who asked for it.
+        """
+        directory, store = Path(self.assembly.settings.broker.state_dir), self.assembly.store
+        wanted = "state-dir" in self.said or (store is not None and directory in store.parents)
+        return directory if wanted else None
 
 
-def _encoded(word: str | bytes) -> bytes:
-    return word.encode() if isinstance(word, str) else word
+#: Options that stand in the table of the broker.
+_OF_BROKER = ("state_dir", "store", "durability")
 
 
 #: The name that C{ServiceMaker} looks for.
@@ -163,23 +228,26 @@ def makeService(options: BrokerOptions) -> BrokerProcess:
     """
     from twisted.internet import reactor
 
+    assembly = options.assembly
+    settings = assembly.settings
+    store = assembly.store
     twistd: Mapping[str, Any] = options.parent or {}  # "twist" has no daemons
     if not twistd.get("nodaemon", True) and not twistd.get("chroot"):
         # What a daemon's service raises when it starts, twistd cuts to 100 bytes and adds a line of its own. So it is
         # tried before, as far as it can be tried without a trace.
-        for endpoint in options["listen"]:
+        for each in settings.listener:
             try:
-                attempt(endpoint)
+                attempt(each.endpoint)
             except CannotListen as error:
                 sys.exit(f"mqtt-broker: {error}")
-        if options.store_path is not None:
+        if store is not None:
             try:
-                look(str(options.store_path), SCHEMA)
+                look(str(store), SCHEMA)
             except StoreError as error:
                 sys.exit(f"mqtt-broker: {error}")
-    checkers = options.get("credCheckers")
-    portal = Portal(Realm(), [FirstOf(checkers)]) if checkers else None
-    broker = makeBroker(
-        options["listen"], portal, policy_from(options), reactor, options.store_path, options["durability"]
-    )
-    return BrokerProcess(broker, reactor, options["state-dir"] if options.make_directory else None)
+    broker = makeBroker(assembly.places, None, assembly.policy, reactor, store, settings.broker.durability)
+    process = BrokerProcess(broker, reactor, options.directory)
+    process.watch(Reloader(broker, assembly, options.assemble, reactor))
+    if settings.metrics.endpoint:
+        process.serve(MetricsService(reactor, server_endpoint(reactor, settings.metrics.endpoint), broker))
+    return process

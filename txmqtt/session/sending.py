@@ -128,6 +128,7 @@ class Sending(Voice):
         if not item.sent:
             item.sent = True
             turn.publishes_sent += 1
+            turn.outbound_bytes += len(message.payload)
         item.sent_at = turn.now
         interval = self.resend_interval
         if interval and turn.now + interval < self.alarm_at:

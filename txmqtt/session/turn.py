@@ -18,7 +18,9 @@ class Turn:
     @ivar now: seconds of a clock that never jumps: for the deadlines of connections.
     @ivar skew: what to add to C{now} for wall time: for all that is stored or told to others.
     @ivar bytes_received: in all since the start; likewise C{bytes_sent}, C{packets_received}, C{packets_sent}.
-    @ivar publishes_sent: messages sent at QoS 1 and 2, repeats not counted.
+    @ivar publishes_sent: messages sent at QoS 1 and 2, repeats not counted; C{outbound_bytes}: the bytes of their
+        payloads.
+    @ivar inbound_bytes: the bytes of the payloads of all messages that clients have published.
     @ivar closing: called at the end of the turn, before the writes: a store begins to write what the turn has changed.
     """
 
@@ -30,6 +32,8 @@ class Turn:
         self.packets_received = 0
         self.packets_sent = 0
         self.publishes_sent = 0
+        self.outbound_bytes = 0
+        self.inbound_bytes = 0
         self.touched: list[Voice] = []
         self.closing: Callable[[], object] | None = None
 

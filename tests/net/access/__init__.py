@@ -1,0 +1,3 @@
+"""
+Tests of who may come in, and what he may do.
+"""

@@ -248,7 +248,7 @@ class Journal(Saying):
         if outcome.fate == WRITTEN:
             self._waiting.popleft()
             if outcome.rows:
-                self.figures.count(outcome.rows, outcome.seconds)
+                self.figures.count(outcome.rows, outcome.seconds, self._seconds() - batch.since)
             self._settle([batch], reasons.SUCCESS)
             self._calm()
             if self._alarm is None and self.healthy:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from txmqtt.backends.sqlite.batch import Batch
+from txmqtt.broker.histogram import Histogram
 
 
 class Owner(Protocol):
@@ -77,6 +78,8 @@ class Figures:
     What a journal counts. Latencies are of the transaction alone, in seconds.
 
     @ivar checkpoints_failing: how many tries to bring the log in have failed since the last that did not.
+    @ivar latencies: all of the latencies.
+    @ivar waits: from the first change that a batch has to the moment when those who wait for it are told.
     """
 
     def __init__(self) -> None:
@@ -89,6 +92,8 @@ class Figures:
         self.max_rows = 0
         self.last_latency = 0.0
         self.max_latency = 0.0
+        self.latencies = Histogram()
+        self.waits = Histogram()
 
     def topics(self, oldest: float, data: int, log: int) -> list[tuple[str, str]]:
         """
@@ -112,10 +117,12 @@ class Figures:
             ("store/log/bytes", str(log)),
         ]
 
-    def count(self, rows: int, latency: float) -> None:
+    def count(self, rows: int, latency: float, waited: float) -> None:
         """
         A batch was committed.
         """
+        self.latencies.observe(latency)
+        self.waits.observe(waited)
         self.commits += 1
         self.rows += rows
         self.last_rows = rows

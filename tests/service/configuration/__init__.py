@@ -1,0 +1,3 @@
+"""
+Floor 4: services and options.
+"""

@@ -1,0 +1,175 @@
+"""
+From settings to what they ask for: checkers, rules, limits, and the places where clients come in.
+
+Everything is made before anything is used, so that a configuration that can't be used changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from twisted.cred.checkers import AllowAnonymousAccess, ICredentialsChecker
+from twisted.cred.portal import IRealm, Portal
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from txmqtt.broker.policy import Policy
+from txmqtt.net.access.acl import AccessControl, AccessRealm
+from txmqtt.net.auth import Anybody, FirstOf, Realm
+from txmqtt.net.endpoints import server_endpoint
+from txmqtt.net.options import IReloadable
+from txmqtt.net.websocket_server import WebSocketEndpoint
+from txmqtt.service.config import IN_MEMORY
+from txmqtt.service.configuration.kinds import MAKERS
+from txmqtt.service.configuration.lines import Path as Way
+from txmqtt.service.configuration.reading import Entry, Fault, nearest
+from txmqtt.service.configuration.settings import ListenerSettings, Settings
+from txmqtt.service.listener import Place
+
+
+class Assembly:
+    """
+    All that a configuration asks for, made and not yet in use.
+
+    @ivar faults: what can't be made, and why.
+    @ivar policy: what the broker allows.
+    @ivar access: the rules; None: there are none.
+    @ivar places: where clients come in.
+    @ivar checkers: who says who may come in, by name.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        checkers: Sequence[ICredentialsChecker] = (),
+        before: Assembly | None = None,
+    ) -> None:
+        """
+        @param checkers: more of them, which are asked after those of the settings.
+        @param before: what this is to take the place of: whoever is bound by its rules will be bound by these.
+        """
+        self.settings = settings
+        self.policy: Policy = settings.limits
+        self.faults: list[Fault] = []
+        self.checkers: dict[str, ICredentialsChecker] = {}
+        self.access: AccessControl | None = None
+        self._rules_before = before.access if before is not None else None
+        self._new_rules: AccessControl | None = None
+        self.places: list[Place] = []
+        self._reactor = reactor
+        self._more = list(checkers)
+        for entry in settings.authentication:
+            self._checker(entry)
+        self._rules()
+        for position, each in enumerate(settings.listener):
+            self._place(each, ("listener", position))
+
+    def _wrong(self, path: Way, error: object) -> None:
+        self.faults.append(Fault(path, str(error)))
+
+    def _checker(self, entry: Entry) -> None:
+        try:
+            self.checkers[entry.name] = MAKERS[entry.kind](entry.settings, self._reactor)
+        except ValueError as error:
+            self._wrong(entry.path, error)
+
+    def _rules(self) -> None:
+        table = self.settings.acl
+        if table is not None:
+            try:
+                self._new_rules = AccessControl(table, table.rule, "acl.rule")
+                self.access = self._rules_before or self._new_rules
+            except ValueError as error:
+                self._wrong(("acl",), error)
+
+    # Listeners
+
+    def _place(self, listener: ListenerSettings, path: Way) -> None:
+        try:
+            endpoint = self._endpoint(listener)
+        except ValueError as error:
+            self._wrong((*path, "endpoint"), error)
+            return
+        policy = replace(self.policy, **listener.limits) if listener.limits else self.policy
+        key = (listener.endpoint, listener.websocket)
+        portal = self._portal(listener, path)
+        self.places.append(Place(endpoint, portal, policy, listener.mount, key, listener.endpoint, self._realm()))
+
+    def _endpoint(self, listener: ListenerSettings) -> IStreamServerEndpoint:
+        endpoint = server_endpoint(self._reactor, listener.endpoint)
+        if listener.websocket is not None:
+            endpoint = WebSocketEndpoint(self._reactor, endpoint, listener.websocket)
+        return endpoint
+
+    def _portal(self, listener: ListenerSettings, path: Way) -> Portal | None:
+        """
+        Who may come in; None: whoever is on this machine, if it is the only one that can reach the listener.
+        """
+        chain = self._chain(listener, path)
+        if not chain and listener.anonymous == "auto":
+            return None
+        if listener.anonymous == "yes":
+            chain.append(AllowAnonymousAccess() if chain else Anybody())
+        portal = Portal(self._realm() or Realm())
+        if chain:
+            portal.registerChecker(FirstOf(chain))
+        return portal
+
+    def _chain(self, listener: ListenerSettings, path: Way) -> list[ICredentialsChecker]:
+        if not listener.authentication:
+            return [*self.checkers.values(), *self._more]
+        known = [entry.name for entry in self.settings.authentication]
+        for name in listener.authentication:
+            if name not in known:
+                expected = (
+                    f"expected the name of one of the {len(known)} authentication tables"
+                    if known
+                    else ("there are no authentication tables")
+                )
+                self._wrong((*path, "authentication"), f"{name!r}: {expected}{nearest(name, known)}")
+        return [self.checkers[name] for name in listener.authentication if name in self.checkers]
+
+    def _realm(self) -> IRealm | None:
+        """
+        What those who come in may do; None: what is usual without rules.
+        """
+        return AccessRealm(self.access) if self.access is not None else None
+
+    @property
+    def store(self) -> Path | None:
+        """
+        The file in which sessions and messages are kept; None: in memory.
+        """
+        broker = self.settings.broker
+        return None if broker.store == IN_MEMORY else Path(broker.state_dir) / broker.store
+
+    # What it was made from
+
+    @property
+    def reloadables(self) -> list[IReloadable]:
+        """
+        Users and rules, as far as they come from files.
+        """
+        found: list[IReloadable] = [
+            IReloadable(each) for each in self.checkers.values() if IReloadable.providedBy(each)
+        ]
+        return [*found, IReloadable(self.access)] if self.access is not None else found
+
+    def take_over(self) -> None:
+        """
+        From now on it is this that holds.
+        """
+        if self.access is not None and self._new_rules is not None and self.access is not self._new_rules:
+            self.access.adopt(self._new_rules)
+
+    def stop(self) -> None:
+        """
+        It is in use no more: threads end, what was remembered is forgotten.
+        """
+        for each in self.checkers.values():
+            stop = getattr(each, "stop", None)
+            if stop is not None:
+                stop()

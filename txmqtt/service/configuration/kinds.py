@@ -1,0 +1,47 @@
+"""
+The kinds of authentication that a configuration may name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.strcred import InvalidAuthType, makeChecker
+
+from txmqtt.service.cred import usable
+
+
+@dataclass(frozen=True)
+class CredSettings:
+    """
+    Any checker of twisted.cred that is installed as a plugin: what --auth takes.
+
+    @ivar checker: as for --auth, KIND:ARGUMENTS; C{twistd mqtt-broker --help-auth} lists the kinds.
+    """
+
+    checker: str
+
+
+def _of_cred(settings: CredSettings, reactor: Any) -> ICredentialsChecker:
+    kind = settings.checker.partition(":")[0]  # the rest may hold passwords
+    try:
+        checker = usable(makeChecker(settings.checker))
+    except InvalidAuthType:
+        raise ValueError(f"checker {kind!r}: there is no such kind; see twistd mqtt-broker --help-auth") from None
+    except Exception as error:  # checkers, ours and those of plugins, raise what they like
+        raise ValueError(f"checker {kind!r}: {error}") from error
+    return checker
+
+
+#: What makes a checker of a kind from its settings. It raises C{ValueError} when they can't be used.
+MAKERS: Final[Mapping[str, Callable[[Any, Any], ICredentialsChecker]]] = {
+    "cred": _of_cred,
+}
+
+#: The settings of each kind.
+KINDS: Final[Mapping[str, type]] = {
+    "cred": CredSettings,
+}
