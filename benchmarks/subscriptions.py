@@ -49,6 +49,12 @@ class Peer:
     def admitted(self) -> None:
         pass
 
+    def answering(self, data: bytes | None) -> None:
+        pass
+
+    def renewing(self, data: bytes | None) -> None:
+        pass
+
     def hold(self) -> None:
         pass
 

@@ -148,6 +148,12 @@ class Peer:
     def admitted(self) -> None:
         self.admissions += 1
 
+    def answering(self, data: bytes | None) -> None:
+        raise AssertionError("nobody was challenged")
+
+    def renewing(self, data: bytes | None) -> None:
+        raise AssertionError("nobody has anything to renew")
+
     def hold(self) -> None:
         self.held = True
 

@@ -9,6 +9,7 @@ from typing import Any
 from tests.broker.support import BrokerTestCase, Peer, Rights, will
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.terms import Terms
+from txmqtt.codec.constants import PUBREC, PUBREL
 from txmqtt.codec.packets import Ack, Connack, Disconnect, Packet, Publish, Suback, Subscribe, Subscription
 
 
@@ -244,3 +245,45 @@ class ReasonStringTests(BrokerTestCase):
         self.assertEqual([said(each) for each in peer.heard()], [(0x85, None, None)])
         assert peer.closed is not None
         self.assertIn("another user", peer.closed[1])
+
+    def test_smallest_clients(self) -> None:
+        """
+        Whatever a client does, it is sent no packet larger than it takes, and the broker has no user properties of its
+        own to say [MQTT5-3.1.2-24] [MQTT5-3.2.2-20] [MQTT5-3.4.2-3] [MQTT5-3.5.2-3] [MQTT5-3.6.2-2] [MQTT5-3.6.2-3]
+        [MQTT5-3.7.2-2] [MQTT5-3.7.2-3] [MQTT5-3.9.2-2] [MQTT5-3.11.2-1] [MQTT5-3.11.2-2] [MQTT5-3.14.2-4].
+        """
+        for size in (20, 40, 1_000):
+            peer = self.join("c", maximum_packet_size=size, rights=Rights(["no"], grants={"no": 0x87}))
+            sizes: list[int] = []
+            write = peer.session.write
+            peer.session.write = _Measure(write, sizes).write
+            for qos in (1, 2):
+                peer.publish("no", b"x", qos)
+            peer.subscribe("no", "yes")
+            peer.unsubscribe("no", "yes")
+            peer.say(Ack(PUBREC, 77), Ack(PUBREL, 78), Publish(b"\xc3\xbc", b"", properties=None))
+            peer.feed(b"\x00\x00")
+            self.assertLessEqual(max(sizes), size)
+            for packet in peer.heard():
+                properties = getattr(packet, "properties", None)
+                self.assertEqual(properties.user_properties if properties else (), ())
+
+
+class _Measure:
+    """
+    Writes down how long each packet is.
+    """
+
+    def __init__(self, write: Any, sizes: list[int]) -> None:
+        self._write = write
+        self._sizes = sizes
+
+    def write(self, data: bytes) -> None:
+        at = 0
+        while at < len(data):
+            length, used = data[at + 1], 2
+            if length & 0x80:
+                length, used = (length & 0x7F) | data[at + 2] << 7, 3
+            self._sizes.append(length + used)
+            at += length + used
+        self._write(data)

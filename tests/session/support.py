@@ -69,6 +69,12 @@ class Wire:
     def admitted(self) -> None:
         self.heard.append("admitted")
 
+    def answering(self, data: bytes | None) -> None:
+        self.heard.append(f"answering {data!r}")
+
+    def renewing(self, data: bytes | None) -> None:
+        self.heard.append(f"renewing {data!r}")
+
 
 class Hall:
     """

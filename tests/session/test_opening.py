@@ -40,6 +40,12 @@ class Eager:
     def admitted(self) -> None:
         self.talk.wire.admitted()
 
+    def answering(self, data: bytes | None) -> None:
+        raise AssertionError("nobody was challenged")
+
+    def renewing(self, data: bytes | None) -> None:
+        raise AssertionError("nobody was challenged")
+
     def hold(self) -> None:
         self.talk.wire.hold()
 

@@ -4,7 +4,7 @@ The broker's side of a connection: who it is, whether they may come in, and what
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from secrets import token_hex
 from time import monotonic
 from typing import Any
@@ -17,14 +17,14 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
-from zope.interface import Interface
 
 from txmqtt.broker.core import Broker
 from txmqtt.broker.terms import Terms
 from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
+from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import IMQTTUser, LoginUndecided, credentials_of
-from txmqtt.net.protocol import MQTTProtocol
+from txmqtt.net.proving import Avatar, ProvingProtocol, log_out
 from txmqtt.net.turns import TurnEnd
 from txmqtt.session.server import ServerSession
 from txmqtt.session.voice import CLOSED, NEW, OPENING
@@ -33,23 +33,16 @@ _log = Logger()
 
 _VERSIONS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
 
-#: What a login answers: the interface asked for, the avatar, and how to log it out.
-Avatar = tuple[type[Interface], object, Callable[[], object]]
-
 #: So much of a name that a client gave itself is shown, characters.
 _SHOWN = 64
 
 
-class MQTTServerProtocol(MQTTProtocol):
+class MQTTServerProtocol(ProvingProtocol):
     """
     One client of the broker.
     """
 
-    session: ServerSession
-
-    _logout: Callable[[], object] | None = None
     _entered = False
-    _user: str | None = None
 
     def __init__(self, factory: BrokerFactory) -> None:
         broker = factory.broker
@@ -107,13 +100,11 @@ class MQTTServerProtocol(MQTTProtocol):
         """
         See C{ServerLink}: log in, then join.
         """
-        if packet.properties is not None and packet.properties.authentication_method is not None:
-            method = _shown(packet.properties.authentication_method)
-            self.session.end(  # [MQTT5-4.12.0-1]
-                reasons.BAD_AUTHENTICATION_METHOD, f"authentication method {method!r}, none is supported"
-            )
-            return
         credentials = credentials_of(packet, self.transport.getPeer(), self._certificate())
+        method = self.session.method
+        if method is not None:
+            self._prove(packet, method, credentials, self._factory.mechanisms, self._factory.portal.realm)
+            return
         login = self._factory.portal.login(credentials, credentials, IMQTTUser)
         login.addBoth(self._clocked, self._seconds())
         # Nobody cancels a login when the client leaves: a cancelled Deferred swallows the avatar that comes all the
@@ -234,11 +225,7 @@ class MQTTServerProtocol(MQTTProtocol):
 
     def _log_out(self) -> None:
         logout, self._logout = self._logout, None
-        if logout is not None:
-            try:
-                logout()
-            except Exception:
-                _log.failure("the logout of {client!r} failed", client=self.client)
+        log_out(logout, self.client)
 
 
 def _not_connected(data: bytes) -> None:
@@ -274,6 +261,7 @@ class BrokerFactory(Factory):
 
     @ivar terms: what they get who come in here.
     @ivar portal: who may come in.
+    @ivar mechanisms: how a 5.0 client may prove in several steps who it is, by name.
     @ivar clock: for the alarms of the connections.
     @ivar seconds: a clock that never jumps, seconds.
     @ivar turn_end: says when what was stirred is written.
@@ -289,10 +277,12 @@ class BrokerFactory(Factory):
         clock: IReactorTime,
         seconds: Callable[[], float] = monotonic,
         terms: Terms | None = None,
+        mechanisms: Sequence[IMechanism] = (),
     ) -> None:
         self.broker = broker
         self.terms = broker.terms if terms is None else terms
         self.portal = portal
+        self.mechanisms = {mechanism.name: mechanism for mechanism in mechanisms}
         self.clock = clock
         self.seconds = seconds
         self.turn_end = TurnEnd(broker.turn, clock)
@@ -310,7 +300,8 @@ class BrokerFactory(Factory):
         Let go of everybody who is still here.
         """
         for guest in list(self.guests):
-            guest.session.end(reasons.SERVER_SHUTTING_DOWN, message)
+            guest.session.server_reference = self.terms.policy.server_reference
+            guest.session.end(self.terms.at_shutdown, message)
 
     def left(self, guest: MQTTServerProtocol) -> None:
         """

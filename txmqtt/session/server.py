@@ -9,6 +9,7 @@ from typing import Final
 
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import (
+    AUTH,
     CONNECT,
     DISCONNECT,
     MQTT5,
@@ -290,16 +291,17 @@ _WORDS: Final = {
 
 _Handler = Callable[[ServerSession, Packet], None]
 
-#: The whole law: what may arrive when, besides PUBLISH and its acknowledgements, and who answers. AUTH has no place in
-#: it because no authentication method is accepted: a CONNECT that names one is refused with 0x8C.
+#: The whole law: what may arrive when, besides PUBLISH and its acknowledgements, and who answers. While it is opening a
+#: client is heard only when it owes an answer to a challenge [MQTT5-3.1.2-30].
 _LAW: Final[dict[int, dict[int, _Handler]]] = {
     NEW: {CONNECT: ServerSession._connect},
-    OPENING: {},
+    OPENING: {AUTH: ServerSession._auth, DISCONNECT: ServerSession._disconnect},
     OPEN: {
         SUBSCRIBE: ServerSession._subscribe,
         UNSUBSCRIBE: ServerSession._unsubscribe,
         PINGREQ: ServerSession._pingreq,
         DISCONNECT: ServerSession._disconnect,
+        AUTH: ServerSession._auth,
     },
     CLOSED: {},
 }

@@ -64,6 +64,16 @@ class ServerLink(Link, Protocol):
         They are in.
         """
 
+    def answering(self, data: bytes | None) -> None:
+        """
+        The client answers C{challenge}, while it comes in or while it proves again who it is.
+        """
+
+    def renewing(self, data: bytes | None) -> None:
+        """
+        A client that is in wants to prove again who it is. The answer is C{challenge}, C{renewed} or C{end}.
+        """
+
 
 class ServerSink(Protocol):
     """

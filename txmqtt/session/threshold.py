@@ -9,7 +9,7 @@ say it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import CONNACK, DISCONNECT, MQTT5, MQTT311
@@ -17,19 +17,19 @@ from txmqtt.codec.errors import ProtocolError, UnsupportedVersion
 from txmqtt.codec.packets import Connect, Packet
 from txmqtt.codec.properties import Properties
 from txmqtt.session.aliases import SentAliases
-from txmqtt.session.conversation import Conversation
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.keepalive import server_patience
 from txmqtt.session.outgoing import Outgoing
+from txmqtt.session.proof import Proof
 from txmqtt.session.sink import ServerLink
 from txmqtt.session.turn import Turn
-from txmqtt.session.voice import CLOSED, NEVER, NEW, OPEN, OPENING
+from txmqtt.session.voice import CLOSED, NEW, OPEN, OPENING
 
 #: So much of our reasons is told to a client, characters.
 LONGEST_WORDS: Final = 256
 
 
-class Threshold(Conversation):
+class Threshold(Proof):
     """
     What lets a client in and out.
 
@@ -77,15 +77,20 @@ class Threshold(Conversation):
                 self.problem_information = bool(properties.request_problem_information)
             if properties.session_expiry_interval is not None:
                 self.session_expiry = properties.session_expiry_interval
+            if properties.authentication_method is not None:
+                self.method = properties.authentication_method
+                self.exchange_timeout = self._patience
         self._door.connecting(packet)
-
-    @property
-    def _door(self) -> ServerLink:
-        return cast(ServerLink, self.link)
 
     def _kept(self) -> None:
         if self.decoder.held > self.decoder.limit:
             self.hold()
+
+    def _listen(self) -> None:
+        if self.held:  # not C{release}: the time in which it must be in runs on
+            self.held = False
+            self.link.release()
+        self.proceed()
 
     def accept(
         self,
@@ -127,6 +132,12 @@ class Threshold(Conversation):
         if sent_aliases:
             self.sent_aliases = SentAliases(sent_aliases)
         self.last_heard = self.turn.now
+        if self.method is not None:  # [MQTT5-4.12.0-5] [MQTT5-4.12.0-6]
+            properties = properties or Properties()
+            properties.authentication_method = self.method
+            properties.authentication_data = self.last_word
+            self.last_word = None
+            self._proven()
         self.send(encode.connack(reasons.SUCCESS, session_present, properties, self.version))
         if self.phase == OPEN:  # and not ended because the client takes no packet of that size
             self.nearer(self._role_deadline())
@@ -161,11 +172,11 @@ class Threshold(Conversation):
 
     def _role_deadline(self) -> float:
         if self.phase == OPEN and (self.held or not self._patience):
-            return NEVER
-        return self.last_heard + self._patience
+            return self._renewal_due
+        return min(self.last_heard + self._patience, self._renewal_due)
 
     def _role_tick(self, now: float) -> None:
-        if self._role_deadline() > now:
+        if self._role_deadline() > now or self._renewal_overdue(now):
             return
         if self.phase == OPEN:
             self.end(

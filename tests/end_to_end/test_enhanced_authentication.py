@@ -1,0 +1,190 @@
+"""
+SCRAM-SHA-256 over a real socket: a 5.0 client written by hand, packet for packet, against the broker.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.cred.portal import Portal
+from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol
+from twisted.trial.unittest import TestCase
+
+from tests.net.support import Waiting
+from txmqtt.backends.memory import MemoryBackend
+from txmqtt.broker.core import Broker
+from txmqtt.broker.policy import Policy
+from txmqtt.broker.stats import Stats
+from txmqtt.codec import encode
+from txmqtt.codec.decode import Decoder
+from txmqtt.codec.packets import (
+    Ack,
+    Auth,
+    Connack,
+    Connect,
+    Disconnect,
+    Packet,
+    Publish,
+    Suback,
+    Subscribe,
+    Subscription,
+)
+from txmqtt.codec.properties import Properties
+from txmqtt.net.access.scram import scram_line
+from txmqtt.net.access.scram_client import ScramClient
+from txmqtt.net.access.scram_server import Scram, ScramSettings
+from txmqtt.net.auth import Realm
+from txmqtt.net.server import BrokerFactory
+from txmqtt.session.turn import Turn
+
+reactor: Any = _reactor
+
+#: Longer than anything takes on a busy machine.
+_PATIENCE = 15.0
+
+
+class HandMade(Protocol):
+    """
+    A client that says what it is told.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = Decoder(5)
+        self._packets: DeferredQueue[Packet] = DeferredQueue()
+        self.closed: Deferred[None] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._decoder.feed(data)
+        while (packet := self._decoder.take()) is not None:
+            self._packets.put(packet)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.closed.callback(None)
+
+    def say(self, *packets: Packet) -> None:
+        """
+        Send packets.
+        """
+        assert self.transport is not None
+        self.transport.write(b"".join(encode.packet(packet, 5) for packet in packets))
+
+    def hear(self) -> Deferred[Packet]:
+        """
+        The next packet that comes.
+        """
+        return self._packets.get().addTimeout(_PATIENCE, reactor)
+
+
+class ScramTests(TestCase):
+    async def _start(self) -> None:
+        path = self.mktemp()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(scram_line("ann", "secret", 4_096) + "\n" + scram_line("bob", "secret", 4_096) + "\n")
+        os.chmod(path, 0o600)
+        policy, turn, stats = Policy(), Turn(), Stats()
+        broker = Broker(policy, turn, stats, MemoryBackend(policy, stats, turn))
+        mechanisms = [Scram(ScramSettings(path))]
+        self.factory = BrokerFactory(broker, Portal(Realm(), [Waiting()]), reactor, mechanisms=mechanisms)
+        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(self.factory)
+        self.addCleanup(self.factory.whenEmpty)
+        self.addCleanup(port.stopListening)
+        self.port = port.getHost().port
+
+    async def _dial(self) -> HandMade:
+        client: HandMade = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), HandMade())
+
+        def leave() -> Deferred[None]:
+            assert client.transport is not None
+            client.transport.loseConnection()
+            return client.closed
+
+        self.addCleanup(leave)
+        return client
+
+    def _data(self, packet: Packet) -> bytes | None:
+        assert isinstance(packet, Auth | Connack) and packet.properties is not None, packet
+        self.assertEqual(packet.properties.authentication_method, "SCRAM-SHA-256")
+        return packet.properties.authentication_data
+
+    def _said(self, data: bytes) -> Properties:
+        return Properties(authentication_method=ScramClient.method, authentication_data=data)
+
+    async def _login(self, client: HandMade, name: str, password: str) -> Packet:
+        """
+        @return: the CONNACK.
+        """
+        scram = ScramClient(name, password)
+        client.say(Connect("c", 5, properties=self._said(scram.begin())))
+        challenge = await client.hear()
+        assert isinstance(challenge, Auth)
+        client.say(Auth(0x18, self._said(scram.answer(self._data(challenge)))))
+        connack = await client.hear()
+        assert isinstance(connack, Connack)
+        if not connack.reason:
+            scram.finish(self._data(connack))
+        return connack
+
+    async def _test_whole(self) -> None:
+        await self._start()
+        client = await self._dial()
+        connack = await self._login(client, "ann", "secret")
+        assert isinstance(connack, Connack)
+        self.assertEqual(connack.reason, 0)
+        client.say(Subscribe(1, [Subscription(b"t")]))
+        self.assertEqual(await client.hear(), Suback(1, [0]))
+        for _ in range(2):
+            scram = ScramClient("ann", "secret")
+            client.say(Auth(0x19, self._said(scram.begin())), Publish(b"t", b"x"))
+            challenge, message = await client.hear(), await client.hear()
+            if isinstance(challenge, Publish):
+                challenge, message = message, challenge
+            self.assertEqual(message, Publish(b"t", b"x"))
+            client.say(Auth(0x18, self._said(scram.answer(self._data(challenge)))), Publish(b"t", b"y", 1, packet_id=1))
+            heard = [await client.hear() for _ in range(3)]
+            (done,) = [each for each in heard if isinstance(each, Auth)]
+            self.assertEqual(done.reason, 0)
+            scram.finish(self._data(done))
+            self.assertEqual(len([each for each in heard if isinstance(each, Ack | Publish)]), 2)
+
+    def test_whole(self) -> Deferred[None]:
+        """
+        A client proves that it knows the password, learns that the broker does, talks, and proves it again meanwhile.
+        """
+        return Deferred.fromCoroutine(self._test_whole())
+
+    async def _test_refused(self) -> None:
+        await self._start()
+        for name, password in (("ann", "wrong"), ("nobody", "secret")):
+            client = await self._dial()
+            connack = await self._login(client, name, password)
+            assert isinstance(connack, Connack)
+            self.assertEqual(connack.reason, 0x87)
+            await client.closed
+
+    def test_refused(self) -> Deferred[None]:
+        """
+        A wrong password and a stranger look alike, and are closed.
+        """
+        return Deferred.fromCoroutine(self._test_refused())
+
+    async def _test_another(self) -> None:
+        await self._start()
+        client = await self._dial()
+        await self._login(client, "ann", "secret")
+        scram = ScramClient("bob", "secret")
+        client.say(Auth(0x19, self._said(scram.begin())))
+        client.say(Auth(0x18, self._said(scram.answer(self._data(await client.hear())))))
+        goodbye = await client.hear()
+        assert isinstance(goodbye, Disconnect)
+        self.assertEqual(goodbye.reason, 0x87)
+        await client.closed
+
+    def test_another(self) -> Deferred[None]:
+        """
+        Who comes in as one and proves to be another is let go.
+        """
+        return Deferred.fromCoroutine(self._test_another())

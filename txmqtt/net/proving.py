@@ -1,0 +1,193 @@
+"""
+The broker's side of enhanced authentication: a mechanism judges what the client says, then the realm is asked for the
+avatar, when the client comes in and again whenever it proves itself again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from twisted.cred.credentials import ICredentials
+from twisted.cred.error import LoginFailed
+from twisted.cred.portal import IRealm
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import Interface
+
+from txmqtt.broker.registry import Member
+from txmqtt.codec import reasons
+from txmqtt.codec.packets import Connect
+from txmqtt.net.access.mechanisms import Challenge, IExchange, IMechanism, Success
+from txmqtt.net.auth import AvatarId, IMQTTUser, identity
+from txmqtt.net.protocol import MQTTProtocol
+from txmqtt.session.server import ServerSession
+from txmqtt.session.voice import OPEN, OPENING
+
+_log = Logger()
+
+#: What a login answers: the interface asked for, the avatar, and how to log it out.
+Avatar = tuple[type[Interface], object, Callable[[], object]]
+
+
+class ProvingProtocol(MQTTProtocol):
+    """
+    The part of the broker's protocol in which a client proves who it is.
+    """
+
+    session: ServerSession
+
+    _user: str | None = None
+    _logout: Callable[[], object] | None = None
+    _mechanism: IMechanism | None = None
+    _exchange: IExchange | None = None
+    _said: Any = None
+    _realm: Any = None
+    _packet: Connect | None = None
+    _proven: str | None = None
+
+    def _prove(
+        self, packet: Connect, method: str, said: ICredentials, offered: Mapping[str, IMechanism], realm: IRealm
+    ) -> None:
+        """
+        Let a client in that names an authentication method, if it proves who it is.
+
+        @param said: what CONNECT and its connection say of who it is.
+        """
+        mechanism = offered.get(method)
+        if mechanism is None:  # [MQTT5-4.12.0-1]
+            names = ", ".join(sorted(offered)) or "none"
+            self.session.end(
+                reasons.BAD_AUTHENTICATION_METHOD, f"authentication method {method[:64]!r}; supported: {names}"
+            )
+            return
+        self._mechanism = mechanism
+        self._realm = realm
+        self._said = said
+        self._packet = packet
+        self._begin(packet.properties.authentication_data if packet.properties is not None else None)
+
+    def answering(self, data: bytes | None) -> None:
+        """
+        See C{ServerLink}.
+        """
+        self._run(self._step(data))
+
+    def renewing(self, data: bytes | None) -> None:
+        """
+        See C{ServerLink}.
+        """
+        self._begin(data)
+
+    def _begin(self, data: bytes | None) -> None:
+        self._exchange = None
+        self._run(self._step(data))
+
+    def _run(self, flow: Awaitable[None]) -> None:
+        # Nobody cancels it when the client leaves: what a stranger's mechanism began, it ends.
+        Deferred.fromCoroutine(flow).addErrback(self._unproven)  # type: ignore[arg-type] # every coroutine is one
+
+    async def _step(self, data: bytes | None) -> None:
+        """
+        The client has spoken, and is answered.
+        """
+        mechanism = self._mechanism
+        assert mechanism is not None
+        if self._exchange is None:
+            self._exchange = mechanism.begin(self._said)
+        answer: object = await maybeDeferred(self._exchange.step, data)
+        self.turn.now = self._seconds()
+        if isinstance(answer, Challenge):
+            self.session.challenge(answer.data)
+            self._answered()
+        elif isinstance(answer, Success):
+            await self._succeeded(answer)
+        else:
+            raise TypeError(f"{mechanism.name} answered {type(answer).__name__}; expected Challenge or Success")
+
+    async def _succeeded(self, success: Success) -> None:
+        self._exchange = None
+        phase = self.session.phase
+        if phase not in (OPENING, OPEN):
+            return  # it did not wait for the answer
+        name = identity(success.identity).name
+        if phase == OPEN and name != self._proven:
+            raise LoginFailed(f"now it is {name!r}")
+        avatar = await self._avatar(success.identity)
+        if phase == OPENING:
+            self._proven = name
+            self.session.last_word = success.data
+            assert self._packet is not None
+            packet, self._packet = self._packet, None
+            self._welcome(avatar, packet)
+        else:
+            self._replace(avatar, success.data)
+
+    async def _avatar(self, avatar_id: AvatarId) -> Avatar:
+        asked: Deferred[Avatar] = maybeDeferred(self._realm.requestAvatar, avatar_id, self._said, IMQTTUser)
+        return await asked
+
+    def _replace(self, avatar: Avatar, last_word: bytes | None) -> None:
+        """
+        From now on the client may do what its new avatar may.
+        """
+        _, who, logout = avatar
+        user: Any = IMQTTUser(who)
+        member = self.session.member
+        if self.session.phase != OPEN or not isinstance(member, Member) or user.name != self._user:
+            log_out(logout, self.session.client_id)
+            if self.session.phase == OPEN:
+                raise LoginFailed(f"now it is {user.name!r}")
+            return
+        old, self._logout = self._logout, logout
+        permissions = None if user.unrestricted else user
+        member.change_permissions(permissions, permissions is not None or user.sees_sys)
+        self.turn.now = self._seconds()
+        self.session.renewed(last_word)
+        self._answered()
+        log_out(old, self.session.client_id)
+
+    def _unproven(self, failure: Failure) -> None:
+        """
+        The client is not who it says, or that could not be found out.
+        """
+        self._exchange = None
+        phase = self.session.phase
+        if phase not in (OPENING, OPEN):
+            return
+        self.turn.now = self._seconds()
+        method = self.session.method
+        if failure.check(LoginFailed) is None:
+            _log.failure("{method!r} could not be judged", failure=failure, method=method)
+            reason, why = reasons.SERVER_UNAVAILABLE, "the authentication could not be judged"
+        else:
+            _log.info(
+                "{method!r} of client {client!r}: {why}",
+                method=method,
+                client=self.session.client_id[:64],
+                why=failure.getErrorMessage(),
+            )
+            again = "re-" if phase == OPEN else ""
+            reason, why = reasons.NOT_AUTHORIZED, f"{again}authentication by {method!r} failed"
+        self.session.end(reason, why)  # [MQTT5-4.12.0-4] [MQTT5-4.12.1-2]
+        self._answered()
+
+    # What the rest of the protocol does about it
+
+    def _welcome(self, answer: Avatar, packet: Connect) -> None:
+        raise NotImplementedError
+
+    def _answered(self) -> None:
+        raise NotImplementedError
+
+
+def log_out(logout: Callable[[], object] | None, client_id: str) -> None:
+    """
+    Tell whoever made an avatar that it is no longer needed.
+    """
+    if logout is not None:
+        try:
+            logout()
+        except Exception:
+            _log.failure("the logout of {client!r} failed", client=client_id[:64])
