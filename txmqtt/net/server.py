@@ -282,12 +282,18 @@ class BrokerFactory(Factory):
         self.broker = broker
         self.terms = broker.terms if terms is None else terms
         self.portal = portal
-        self.mechanisms = {mechanism.name: mechanism for mechanism in mechanisms}
+        self.offer(mechanisms)
         self.clock = clock
         self.seconds = seconds
         self.turn_end = TurnEnd(broker.turn, clock)
         self.guests: set[MQTTServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
+
+    def offer(self, mechanisms: Sequence[IMechanism]) -> None:
+        """
+        From now on a 5.0 client may prove in these ways who it is.
+        """
+        self.mechanisms = {mechanism.name: mechanism for mechanism in mechanisms}
 
     def buildProtocol(self, addr: IAddress | None) -> MQTTServerProtocol:
         """
