@@ -40,6 +40,7 @@ from txmqtt.service.config import DEFAULT_LISTEN
 from txmqtt.service.listener import Place
 from txmqtt.service.listeners import Listeners
 from txmqtt.service.publisher import Publisher
+from txmqtt.service.pulse import Pulse
 from txmqtt.session.turn import Turn
 
 _log = Logger()
@@ -82,6 +83,7 @@ class BrokerService(Service):
 
     @ivar broker: the broker itself.
     @ivar stats: what it counts.
+    @ivar beats: called once a second, with seconds of a clock that never jumps, as long as the broker is not stuck.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class BrokerService(Service):
         self._disk = workers, connect
         self._places = [each if isinstance(each, Place) else Place(each, portal) for each in listen]
         self._build()
+        self.beats: list[Callable[[float], object]] = []
         self._sweeping: LoopingCall | None = None
         self._started_at = 0.0
         self._next_stats = 0.0
@@ -127,6 +130,7 @@ class BrokerService(Service):
         A broker that has not begun.
         """
         self.stats = Stats()
+        self._pulse = Pulse(self.stats, SWEEP)
         self._turn = Turn()
         self._backend: MemoryBackend | SqliteBackend
         if self._store is None:
@@ -289,6 +293,9 @@ class BrokerService(Service):
         try:
             self._tell_time()
             turn = self._turn
+            self._pulse.beat(turn.now)
+            for beat in self.beats:
+                beat(turn.now)
             self.broker.sweep()
             if turn.now >= self._next_backend_sweep:
                 self._next_backend_sweep = turn.now + BACKEND_SWEEP

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from threading import RLock
 from time import monotonic
-from typing import IO, Annotated, Any, Final, Literal
+from typing import IO, Annotated, Any, Final, Literal, get_args
 
 from twisted.logger import (
     ILogObserver,
@@ -38,8 +38,6 @@ from zope.interface import implementer
 from txmqtt.net.options import IReloadable, Range
 from txmqtt.service.repeats import Repeats
 
-LEVELS: Final = ("debug", "info", "warn", "error", "critical")
-
 #: Characters of a field and of a message that are written; the rest is not.
 FIELD: Final = 1_000
 MESSAGE: Final = 10_000
@@ -51,6 +49,12 @@ _SECRET = re.compile(r"pass(word|phrase|wd)?|secret|token|credential|authori[sz]
 _NOT_FIELDS = frozenset(("message", "time", "system", "format", "isError", "failure", "level", "namespace"))
 
 _NAMESPACE = re.compile(r"[\w.]+")
+
+
+Format = Literal["text", "json"]
+Level = Literal["debug", "info", "warn", "error", "critical"]
+FORMATS: tuple[str, ...] = get_args(Format)
+LEVELS: tuple[str, ...] = get_args(Level)
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,8 @@ class LogSettings:
         twistd's --logfile says, or the standard output.
     """
 
-    format: Literal["text", "json"] = "text"
-    level: Literal["debug", "info", "warn", "error", "critical"] = "info"
+    format: Format = "text"
+    level: Level = "info"
     levels: tuple[str, ...] = ()
     repeats: Annotated[int, Range(0, 1_000_000)] = 600
     file: str = ""

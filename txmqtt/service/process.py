@@ -16,6 +16,7 @@ from typing import Any
 from twisted.application.service import MultiService
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
+from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
@@ -23,7 +24,9 @@ from txmqtt.backends.sqlite.errors import StoreError
 from txmqtt.service.broker import BrokerService
 from txmqtt.service.config import allow_open_files, make_private
 from txmqtt.service.listener import CannotListen
+from txmqtt.service.logs import Log, LogSettings, install
 from txmqtt.service.metrics import MetricsService
+from txmqtt.service.notify import NotifyService
 from txmqtt.service.reloading import Reloader
 
 _log = Logger()
@@ -38,16 +41,37 @@ class BrokerProcess(MultiService):
     it with status 0.
     """
 
-    def __init__(self, broker: BrokerService, reactor: Any, directory: Path | None = None) -> None:
+    def __init__(
+        self, broker: BrokerService, reactor: Any, directory: Path | None = None, log: LogSettings | None = None
+    ) -> None:
         """
         @param directory: where the store is; made when it is not there.
+        @param log: how and where C{twistd} is to log; None: as it likes.
         """
         MultiService.__init__(self)
+        self._log_settings = log
+        self._log: Log | None = None
         self.broker = broker
         self.reloader: Reloader | None = None
         self._reactor = reactor
         self._directory = directory
         MultiService.addService(self, broker)
+        self._notify = NotifyService(broker)
+        MultiService.addService(self, self._notify)
+        broker.beats.append(self._notify.beat)
+
+    def setServiceParent(self, parent: Any) -> None:
+        """
+        See C{IService}: the parent is C{twistd}'s application, which logs to whom it is told.
+        """
+        MultiService.setServiceParent(self, parent)
+        if self._log_settings is not None and isinstance(parent, Componentized):
+            try:
+                log = self._log = Log(self._log_settings)
+            except ValueError as error:
+                sys.exit(f"mqtt-broker: {error}")
+            install(parent, log)
+            self.broker.beats.append(log.beat)
 
     def watch(self, reloader: Reloader) -> None:
         """
@@ -123,7 +147,20 @@ class BrokerProcess(MultiService):
 
     def _reload(self) -> None:
         assert self.reloader is not None
-        self.reloader.reload().addErrback(lambda failure: _log.failure("the reload failed", failure=failure))
+        self._notify.reloading()
+        if self._log is not None:
+            try:
+                self._log.reload()
+            except ValueError as error:
+                _log.error("{error}", error=str(error))
+        self.reloader.reload().addCallbacks(self._reloaded, self._not_reloaded)
+
+    def _reloaded(self, done: bool) -> None:
+        self._notify.reloaded("" if done else "the log says why")
+
+    def _not_reloaded(self, failure: Failure) -> None:
+        _log.failure("the reload failed", failure=failure)
+        self._notify.reloaded("the log says why")
 
     def _sigterm(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self._stop)

@@ -35,6 +35,7 @@ from txmqtt.service.configuration.settings import ListenerSettings, MetricsSetti
 from txmqtt.service.cred import usable
 from txmqtt.service.limits import limit_parameters, policy_from
 from txmqtt.service.listener import CannotListen, attempt
+from txmqtt.service.logs import FORMATS, LEVELS, twistd_file
 from txmqtt.service.metrics import MetricsService
 from txmqtt.service.process import BrokerProcess
 from txmqtt.service.reloading import Reloader
@@ -77,6 +78,8 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
             "everything. A crash of the program undoes nothing.",
         ],
         ["metrics", None, "", "Serve figures for Prometheus and the health of the broker at this endpoint."],
+        ["log-format", None, "text", "How the log is written: text for people, json for machines, one object a line."],
+        ["log-level", None, "info", "The least that is logged: debug, info, warn, error or critical."],
         *limit_parameters(),
     ]
     optFlags = [["check", None, "Say whether all of this can be used, and do not start."]]
@@ -154,6 +157,9 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
             raise usage.UsageError(f"--durability {self['durability']!r}: expected one of {', '.join(DURABILITY)}")
         if not self["store"]:
             raise usage.UsageError("--store '': expected a file name, or memory")
+        for name, allowed in (("log-format", FORMATS), ("log-level", LEVELS)):
+            if self[name] not in allowed:
+                raise usage.UsageError(f"--{name} {self[name]!r}: expected one of {', '.join(allowed)}")
         if self["metrics"]:
             self._endpoint("metrics", self["metrics"])
         if self["config"] is not None:
@@ -201,6 +207,10 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
             changed["listener"] = tuple(ListenerSettings(each) for each in self["listen"])
         if "metrics" in self.said:
             changed["metrics"] = MetricsSettings(self["metrics"])
+        logged = {"format": self["log-format"]} if "log-format" in self.said else {}
+        if "log-level" in self.said:
+            logged["level"] = self["log-level"]
+        changed["log"] = replace(settings.log, **logged)
         return replace(settings, **changed)
 
     @property
@@ -246,7 +256,11 @@ def makeService(options: BrokerOptions) -> BrokerProcess:
             except StoreError as error:
                 sys.exit(f"mqtt-broker: {error}")
     broker = makeBroker(assembly.places, None, assembly.policy, reactor, store, settings.broker.durability)
-    process = BrokerProcess(broker, reactor, options.directory)
+    try:
+        log = twistd_file(settings.log, twistd) if "nodaemon" in twistd else None
+    except ValueError as error:
+        sys.exit(f"mqtt-broker: {error}")
+    process = BrokerProcess(broker, reactor, options.directory, log)
     process.watch(Reloader(broker, assembly, options.assemble, reactor))
     if settings.metrics.endpoint:
         process.serve(MetricsService(reactor, server_endpoint(reactor, settings.metrics.endpoint), broker))
