@@ -11,7 +11,7 @@ from math import exp
 from typing import Final
 
 #: Seconds that an average looks back, and what it is called.
-SPANS: Final = ((60.0, "1min"), (300.0, "5min"), (900.0, "15min"))
+SPANS: Final[tuple[tuple[float, str], ...]] = ((60.0, "1min"), (300.0, "5min"), (900.0, "15min"))
 
 
 class Averages:

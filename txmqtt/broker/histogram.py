@@ -7,7 +7,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
-#: Upper ends of buckets, seconds: from what a fast disk needs to what nobody waits for.
+#: Upper ends of buckets, seconds: from what a fast disk needs to what nobody waits for. With its type written out:
+#: compiled, a long tuple of inferred length passes for one that was not set.
 TIMES: Final[tuple[float, ...]] = (
     0.0001,
     0.00025,
