@@ -350,8 +350,37 @@ class EndTests(WebSocketTestCase):
         A client that says CLOSE and does not read our answer is cut off.
         """
         self.guest.feed(frame(b"", frames.CLOSE))
+        self.assertEqual(self.guest.wire.asked[-2:], ["unregister", "lose"])
         self.clock.advance(3)
         self.assertEqual(self.guest.wire.asked[-1], "abort")
+
+    def test_no_second_delay(self) -> None:
+        """
+        A client that answers our CLOSE at the last moment, and does not read, gains no time by it.
+        """
+        self.guest.socket.loseConnection()
+        self.clock.advance(2.9)
+        self.guest.feed(frame(b"", frames.CLOSE))
+        self.assertEqual(self.guest.wire.asked[-1], "lose")
+        self.clock.advance(0.1)
+        self.assertEqual(self.guest.wire.asked[-1], "abort")
+
+    def test_not_heard_after(self) -> None:
+        """
+        What comes after our CLOSE does not reach the protocol above.
+        """
+        heard: list[bytes] = []
+
+        class Hasty(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                heard.append(data)
+                self.transport.loseConnection()  # type: ignore[union-attr] # it has one
+
+        guest = Guest(WebSocketFactory(Factory.forProtocol(Hasty), self.clock).buildProtocol(None), Wire())
+        guest.socket.makeConnection(guest.wire)
+        guest.feed(request(), frame(b"first"), frame(b"late"))
+        self.assertEqual(heard, [b"first"])
+        guest.leave()
 
     def test_broken_rule(self) -> None:
         """
