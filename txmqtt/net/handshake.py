@@ -22,6 +22,7 @@ from wsproto.handshake import H11Handshake
 from wsproto.utilities import RemoteProtocolError
 
 from txmqtt.codec.constants import MAX_PACKET
+from txmqtt.codec.errors import MQTTError
 from txmqtt.net.options import UNBOUNDED, Range
 from txmqtt.net.proxies import TrustedProxies
 
@@ -83,7 +84,7 @@ class WebSocketSettings:
     close_timeout: Annotated[float, Range(0.1, 3600)] = 5.0
 
 
-class Refusal(Exception):
+class Refusal(MQTTError):
     """
     There will be no WebSocket: the message says why.
 

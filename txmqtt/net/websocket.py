@@ -169,8 +169,14 @@ class WebSocket(Protocol):
         if settings.ping_interval:
             self._alarm = self._clock.callLater(settings.ping_interval, self._ping)
         above.makeConnection(self)  # type: ignore[arg-type] # a Transport is an ITransport
+        self._made(above)
         if opened.rest:
             self.dataReceived(opened.rest)
+
+    def _made(self, above: IProtocol) -> None:
+        """
+        The protocol above has begun; for a role in which somebody waits for that.
+        """
 
     def _too_slow(self) -> None:
         self._alarm = None
@@ -186,6 +192,13 @@ class WebSocket(Protocol):
         self._opening = None
         self._write(refusal.answer)
         self._leave()
+
+    # What this role says: a server masks nothing
+
+    _whole = staticmethod(frames.binary)
+
+    def _say(self, opcode: int, payload: bytes) -> None:
+        self._write(frames.control(opcode, payload))
 
     # What the peer says besides
 
@@ -208,9 +221,6 @@ class WebSocket(Protocol):
         ping, reader.ping = reader.ping, None
         if ping is not None:
             self._say(frames.PONG, ping)
-
-    def _say(self, opcode: int, payload: bytes) -> None:
-        self._write(frames.control(opcode, payload))
 
     def _ping(self) -> None:
         self._heard = False
@@ -289,7 +299,7 @@ class WebSocket(Protocol):
         Say this in one message.
         """
         if self._phase == _OPEN:
-            self._write(frames.binary(data))
+            self._write(self._whole(data))
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """
