@@ -47,6 +47,8 @@ DISTRIBUTIONS = {
     "prometheus_client": "prometheus-client",
     "cryptography": "cryptography",
     "OpenSSL": "pyopenssl",
+    "argon2": "argon2-cffi",
+    "jwt": "pyjwt",
 }
 
 #: Files longer than this are two ideas, or stand here with their reason.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from twisted.cred.checkers import (
     ANONYMOUS,
@@ -17,11 +18,25 @@ from twisted.cred.credentials import IAnonymous, ICredentials, IUsernamePassword
 from twisted.cred.error import LoginFailed, UnauthorizedLogin, UnhandledCredentials
 from twisted.cred.portal import IRealm, Portal
 from twisted.cred.strcred import makeChecker
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyClass, verifyObject
 
+from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
-from txmqtt.net.auth import Anybody, FirstOf, IMQTTUser, LocalUser, Realm, User, UsernamePassword, credentials_of
+from txmqtt.net.auth import (
+    Anybody,
+    FirstOf,
+    IMQTTUser,
+    LocalUser,
+    LoginDenied,
+    LoginUndecided,
+    Realm,
+    User,
+    UsernamePassword,
+    credentials_of,
+)
 
 
 def name_of(portal: Portal, packet: Connect) -> str | None:
@@ -71,6 +86,21 @@ class CredentialsTests(SynchronousTestCase):
         Credentials do not show their password when somebody prints them.
         """
         self.assertNotIn("secret", repr(UsernamePassword(b"u", b"secret")) + str(UsernamePassword(b"u", b"secret")))
+
+
+@implementer(ICredentialsChecker)
+class Saying:
+    """
+    A checker that always fails in the same way.
+    """
+
+    credentialInterfaces = (IUsernamePassword,)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def requestAvatarId(self, credentials: ICredentials) -> Deferred[Any]:
+        return fail(self.error)
 
 
 class CheckerTests(SynchronousTestCase):
@@ -133,6 +163,35 @@ class CheckerTests(SynchronousTestCase):
         self.assertIsNone(name_of(portal, Connect("c", 5)))
         with self.assertRaises(LoginFailed):
             name_of(portal, Connect("c", 5, username="bob", password=b"a"))
+
+    def test_who_stops(self) -> None:
+        """
+        Whoever a checker denies, or can't decide about, does not come in by another that would take him; whoever it
+        does not know may.
+        """
+        for error, may in (
+            (UnhandledCredentials(), True),
+            (UnauthorizedLogin(), True),  # so say Twisted's own, of strangers too
+            (LoginDenied(), False),
+            (LoginUndecided("no answer"), False),
+            (ValueError(), False),
+        ):
+            with self.subTest(error=error):
+                portal = self.portal(FirstOf([Saying(error), Anybody()]))
+                packet = Connect("c", 5, username="ann", password=b"x")
+                if may:
+                    self.assertEqual(name_of(portal, packet), "ann")
+                else:
+                    with self.assertRaises(type(error)):
+                        name_of(portal, packet)
+
+    def test_undecided(self) -> None:
+        """
+        A login that can't be decided says what the client is told; that is no word on its password.
+        """
+        self.assertEqual(LoginUndecided("no answer").reason, reasons.SERVER_UNAVAILABLE)
+        self.assertEqual(LoginUndecided("too many", reasons.SERVER_BUSY).reason, reasons.SERVER_BUSY)
+        self.assertNotIsInstance(LoginUndecided("no answer"), LoginFailed)
 
 
 class RealmTests(SynchronousTestCase):

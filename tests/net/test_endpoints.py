@@ -93,7 +93,7 @@ class StringTests(SynchronousTestCase):
             ("ws:tcp:8083:ping_interval=-1", "ping_interval '-1': expected a number from 0 to 86400"),
             ("ws:tcp:8083:ping_interval=nan", "ping_interval 'nan': expected a number from 0 to 86400"),
             ("ws:tcp:8083:max_message=1", "max_message '1': expected a whole number from 1024"),
-            ("haproxy:ws:tcp:8083", "ws:haproxy:..., not haproxy:ws:..."),
+            ("haproxy:ws:tcp:8083", "as in ws:haproxy:tcp:8080"),
         ):
             with self.subTest(description=description), self.assertRaises(ValueError) as caught:
                 endpoints.server_endpoint(MemoryReactorClock(), description)
@@ -149,7 +149,7 @@ class WebSocketStringTests(SynchronousTestCase):
         unix = made("ws:unix:/run/a\\:b:mode=600").inner
         assert isinstance(unix, UNIXServerEndpoint)
         self.assertEqual((unix._address, unix._mode), ("/run/a:b", 0o600))
-        self.assertIn("_WrapperServerEndpoint", repr(made("ws:haproxy:tcp:8083").inner))
+        self.assertIn("ProxiedServerEndpoint", repr(made("ws:haproxy:tcp:8083").inner))
 
     def test_plugin(self) -> None:
         """

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.credentials import IAnonymous, ICredentials
 from twisted.cred.portal import IRealm
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import Interface, implementer
 
 from tests.net.support import Broken, BrokerTestCase, Waiting, reasons
@@ -27,7 +28,8 @@ from txmqtt.codec.packets import (
     Will,
 )
 from txmqtt.codec.properties import Properties
-from txmqtt.net.auth import IMQTTUser, LocalUser, Realm, User
+from txmqtt.codec.reasons import SERVER_BUSY, SERVER_UNAVAILABLE
+from txmqtt.net.auth import IMQTTUser, LocalUser, LoginUndecided, Realm, User
 
 
 class Strict(User):
@@ -42,6 +44,21 @@ class Strict(User):
 
     def granted(self, filter: str, qos: int) -> int:
         return min(qos, 1) if filter.startswith("of/") else 0x87
+
+
+@implementer(ICredentialsChecker)
+class Undecided:
+    """
+    A checker that can't tell now.
+    """
+
+    credentialInterfaces = (IAnonymous,)
+
+    def __init__(self, reason: int) -> None:
+        self.reason = reason
+
+    def requestAvatarId(self, credentials: ICredentials) -> Deferred[Any]:
+        return fail(LoginUndecided("ask me later", self.reason))
 
 
 @implementer(IRealm)
@@ -129,6 +146,19 @@ class LoginTests(BrokerTestCase):
                 client = self.connect(version=version)
                 self.assertEqual((reasons(client.heard()), client.wire.disconnecting), ([said], True))
                 self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_undecided(self) -> None:
+        """
+        A checker that can't tell now lets nobody in; the client is told whether the server is busy or unavailable, on
+        3.x the latter.
+        """
+        for reason in (SERVER_BUSY, SERVER_UNAVAILABLE):
+            self.begin(Undecided(reason))
+            for version, said in ((4, 3), (5, reason)):
+                with self.subTest(version=version, reason=reason):
+                    client = self.connect(version=version)
+                    self.assertEqual((reasons(client.heard()), client.wire.disconnecting), ([said], True))
+                    self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_broken_realm(self) -> None:
         """

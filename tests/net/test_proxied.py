@@ -22,7 +22,8 @@ from tests.net.support import BrokerTestCase
 from tests.net.support_tls import Caller, Files, said, server
 from txmqtt.codec import encode
 from txmqtt.codec.packets import Connect
-from txmqtt.net.proxied import HEADER_TIMEOUT, ProxiedFactory, Proxies, haproxy_endpoint
+from txmqtt.net.proxied import HEADER_TIMEOUT, ProxiedFactory, haproxy_endpoint
+from txmqtt.net.proxies import TrustedProxies
 from txmqtt.net.proxy_header import LONGEST, parse
 
 SECOND = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -175,7 +176,7 @@ class ConnectionTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.inner = Inner()
-        self.factory = ProxiedFactory(self.inner, self.clock, Proxies())
+        self.factory = ProxiedFactory(self.inner, self.clock)
         self.wire = Wire(peerAddress=PROXY)
 
     def dial(self) -> Any:
@@ -262,7 +263,7 @@ class ConnectionTests(SynchronousTestCase):
         """
         Where the proxies are listed nobody else is believed, or even heard.
         """
-        self.factory = ProxiedFactory(self.inner, self.clock, Proxies(("10.0.0.0/8", "fd00::/8")))
+        self.factory = ProxiedFactory(self.inner, self.clock, TrustedProxies(["10.0.0.0/8", "fd00::/8"]))
         for host, heard in (("10.1.2.3", True), ("11.1.2.3", False), ("fd00::7", True), ("fe00::7", False)):
             kind = IPv6Address if ":" in host else IPv4Address
             self.assertEqual(self.factory.buildProtocol(kind("TCP", host, 1)) is not None, heard, host)
@@ -275,7 +276,7 @@ class BrokerTests(BrokerTestCase):
         """
         The broker's log says where the client is.
         """
-        proxied = ProxiedFactory(self.factory, self.clock, Proxies())
+        proxied = ProxiedFactory(self.factory, self.clock)
         protocol = proxied.buildProtocol(PROXY)
         assert protocol is not None
         wire = Wire(peerAddress=PROXY)
@@ -344,7 +345,7 @@ class EndpointTests(SynchronousTestCase):
             ("haproxy", "such as haproxy:tcp:1883"),
             ("tcp:1883", "such as haproxy:tcp:1883"),
             ("haproxy:ws:tcp:80", "as in ws:haproxy:tcp:8080"),
-            ("haproxy:tcp:1883:proxies=10.0.0.0/33", "expected addresses and networks"),
+            ("haproxy:tcp:1883:proxies=10.0.0.0/33", "expected an address, a network"),
             ("haproxy:tls:8883", "TLS has no certificate"),
         )
         for description, why in table:

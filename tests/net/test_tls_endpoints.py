@@ -11,9 +11,9 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.net.support_tls import Files, authority, certificates_pem, key_pem, server
-from txmqtt.net.descriptions import parse, words
+from txmqtt.net.descriptions import BACKLOG, parse, words
 from txmqtt.net.tls import TLSSettings
-from txmqtt.net.tls_endpoints import BACKLOG, tls_endpoint
+from txmqtt.net.tls_endpoints import tls_endpoint
 from txmqtt.net.tls_protocol import TLSFactory
 
 

@@ -165,7 +165,7 @@ class FaultTests(AssemblyCase):
             ("[[listener]]\nendpoint = 'tcp:mqtt'\n", r"^listener\.endpoint: 'tcp:mqtt': expected an endpoint"),
             ("[[authentication]]\ntype = 'cred'\nchecker = 'x:secret'\n", r"^authentication: checker 'x': there is no"),
             (MEMORY + LOCAL + "authentication = ['cerd']\n", r"'cerd': expected the name .*; did you mean cred\?$"),
-            (LOCAL + "authentication = ['x']\n", r"'x': there are no authentication tables$"),
+            (LOCAL + "authentication = ['x']\n", r"'x': there are none$"),
             ("[acl]\nfile = '/nowhere'\n", r"^acl: '/nowhere' can't be read: No such file"),
             ("[[acl.rule]]\nallw = true\n", r"^acl: acl\.rule.*allw.*allow"),
         ):

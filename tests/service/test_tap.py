@@ -71,7 +71,7 @@ class OptionTests(SynchronousTestCase):
         self.assertRegex(self.refused("--listen", "tcp:mqtt"), r"^--listen 'tcp:mqtt': expected an endpoint, such as")
         self.assertRegex(self.refused("--max-inflight", "0"), r"^--max-inflight '0': expected a whole number from 1")
         self.assertRegex(
-            self.refused("--auth", "nonsense"), r"^--auth 'nonsense': expected one of anonymous, file, mem"
+            self.refused("--auth", "nonsense"), r"^--auth 'nonsense': expected one of anonymous, .*file, .*memory"
         )
         self.assertRegex(self.refused("--auth", "file:/nowhere"), r"^--auth 'file': '/nowhere' is no file; expected")
         self.assertEqual(self.refused("start"), "'start': expected options only")

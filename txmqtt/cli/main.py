@@ -10,6 +10,7 @@ import click
 
 from txmqtt._build import __version__
 from txmqtt.cli.configuration import check_config, reload, sample_config
+from txmqtt.cli.passwd import passwd
 from txmqtt.cli.store import store
 from txmqtt.codec.errors import MQTTError
 
@@ -37,5 +38,5 @@ def main() -> None:
     """
 
 
-for each in (check_config, reload, sample_config, store):
+for each in (check_config, passwd, reload, sample_config, store):
     main.add_command(each)

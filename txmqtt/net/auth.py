@@ -13,13 +13,14 @@ from typing import Any
 
 from twisted.cred.checkers import ANONYMOUS, ICredentialsChecker
 from twisted.cred.credentials import IAnonymous, ICredentials, IUsernamePassword
-from twisted.cred.error import LoginFailed, UnhandledCredentials
+from twisted.cred.error import LoginFailed, UnauthorizedLogin, UnhandledCredentials
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress
 from zope.interface import Attribute, Interface, implementer
 
 from txmqtt.codec.packets import Connect
+from txmqtt.codec.reasons import SERVER_UNAVAILABLE
 
 
 class IMQTTUser(Interface):
@@ -93,11 +94,32 @@ class Identity:
 
     @ivar name: the user name; None for anonymous.
     @ivar permissions: what he may do, an C{IMQTTUser}; None where the realm decides.
+    @ivar expires_at: when what let him in is no longer good, seconds of the world's clock (C{time.time}); None: never.
     """
 
-    def __init__(self, name: str | None, permissions: object | None = None) -> None:
+    def __init__(self, name: str | None, permissions: object | None = None, expires_at: float | None = None) -> None:
         self.name = name
         self.permissions = permissions
+        self.expires_at = expires_at
+
+
+class LoginDenied(UnauthorizedLogin):
+    """
+    A checker knows who this is, or claims to be, and says no: no other checker is asked.
+    """
+
+
+class LoginUndecided(Exception):
+    """
+    A checker can't tell now: it has too much to do, or whom it asks does not answer. Nobody is let in, no other
+    checker is asked, and the client may come again.
+
+    @ivar reason: the reason code for the client, C{SERVER_BUSY} or C{SERVER_UNAVAILABLE}.
+    """
+
+    def __init__(self, message: str, reason: int = SERVER_UNAVAILABLE) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 #: What a checker may answer: Twisted's own answer with bytes, or C{ANONYMOUS}.
@@ -227,6 +249,12 @@ class FirstOf:
     """
     Several checkers as one, because a portal asks only one for each kind of credentials: whoever the first does not
     know may be known to the next.
+
+    Who goes on and who stops: C{UnhandledCredentials} says "I do not know him", and the next is asked.
+    L{LoginDenied} says "I know him, and no", and nobody else is: otherwise whoever is blocked here, or has a new
+    password here, would come in by what some older place still says of him. Any other C{LoginFailed} goes on, because
+    Twisted's own checkers say the same of a stranger and of a wrong password. Whatever else is raised, a
+    L{LoginUndecided} above all, ends the login: that a checker can't be asked must not open a way around it.
     """
 
     def __init__(self, checkers: Sequence[ICredentialsChecker]) -> None:
@@ -239,6 +267,8 @@ class FirstOf:
             if any(kind.providedBy(credentials) for kind in checker.credentialInterfaces):
                 try:
                     return await maybeDeferred(checker.requestAvatarId, credentials)
+                except LoginDenied:
+                    raise
                 except LoginFailed as error:
                     refusal = error
         raise refusal

@@ -8,6 +8,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+#: Connections that the kernel completes before we accept them, unless the string says otherwise. Twisted's default of
+#: 50 turns clients away when many return at once, after a restart; the kernel lowers this to its own limit.
+BACKLOG = 4096
+
 #: What ends a word, and what does not.
 _WORD = re.compile(r"(?:[^:\\]|\\.)*", re.DOTALL)
 

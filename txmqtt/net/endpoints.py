@@ -16,13 +16,12 @@ from twisted.internet.interfaces import IStreamServerEndpoint, IStreamServerEndp
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
+from txmqtt.net.descriptions import BACKLOG
 from txmqtt.net.handshake import WebSocketSettings
 from txmqtt.net.options import UNBOUNDED, Range
+from txmqtt.net.proxied import haproxy_endpoint
+from txmqtt.net.tls_endpoints import tls_endpoint
 from txmqtt.net.websocket_server import WebSocketEndpoint
-
-#: Connections that the kernel completes before we accept them. Twisted's default of 50 turns clients away when many
-#: return at once, after a restart; the kernel lowers this to its own limit.
-BACKLOG = 4096
 
 _WEBSOCKET = "ws"
 _PROXY = "haproxy"
@@ -53,8 +52,7 @@ def with_backlog(description: str) -> str:
     """
     The same endpoint string with our backlog, where the kind of endpoint has one and the string leaves it open.
     """
-    kinds = ("tcp:", "tcp6:", "ssl:", "unix:")
-    if beneath(description).startswith(kinds) and ":backlog=" not in description:
+    if beneath(description).startswith(("tcp:", "tcp6:", "unix:")) and ":backlog=" not in description:
         return f"{description}:backlog={BACKLOG}"
     return description
 
@@ -79,8 +77,6 @@ def speaks_for_others(description: str) -> bool:
 
 
 def _of_twisted(reactor: Any, description: str) -> IStreamServerEndpoint:
-    if description.startswith(f"{_PROXY}:{_WEBSOCKET}:"):
-        raise ValueError("the PROXY header comes before WebSocket: ws:haproxy:..., not haproxy:ws:...")
     endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(description))
     return endpoint
 
@@ -154,5 +150,19 @@ def _number(name: str, word: str, kind: type, allowed: Range) -> float:
     raise ValueError(f"{name} {word!r}: expected {what} {bound}")
 
 
+def _tls(reactor: Any, description: str) -> IStreamServerEndpoint:
+    endpoint: IStreamServerEndpoint = IStreamServerEndpoint(tls_endpoint(reactor, description, _endpoint))
+    return endpoint
+
+
+def _proxied(reactor: Any, description: str) -> IStreamServerEndpoint:
+    return haproxy_endpoint(reactor, description, _endpoint)
+
+
 #: Who makes an endpoint of which kind; whatever does not stand here is Twisted's, or a plugin's.
-_KINDS: dict[str, Callable[[Any, str], IStreamServerEndpoint]] = {_WEBSOCKET: _websocket}
+_KINDS: dict[str, Callable[[Any, str], IStreamServerEndpoint]] = {
+    _WEBSOCKET: _websocket,
+    _PROXY: _proxied,
+    "tls": _tls,
+    "ssl": _tls,
+}

@@ -9,7 +9,6 @@ seconds, and the protocol is made when it is known where the client is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -30,6 +29,7 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer, providedBy
 
 from txmqtt.net.descriptions import words
+from txmqtt.net.proxies import TrustedProxies
 from txmqtt.net.proxy_header import Header, parse
 from txmqtt.net.tls_endpoints import tls_endpoint
 
@@ -160,7 +160,10 @@ class ProxiedFactory(Factory):
 
     noisy = False
 
-    def __init__(self, inner: IProtocolFactory, clock: IReactorTime, proxies: Proxies) -> None:
+    def __init__(self, inner: IProtocolFactory, clock: IReactorTime, proxies: TrustedProxies | None = None) -> None:
+        """
+        @param proxies: the machines that are believed; None: whoever can connect is.
+        """
         self.inner = inner
         self.clock = clock
         self.nameless: set[ProxiedProtocol] = set()
@@ -170,7 +173,7 @@ class ProxiedFactory(Factory):
         """
         See C{IProtocolFactory}. None, which closes the connection, for whoever is none of the proxies.
         """
-        if addr not in self._proxies:
+        if self._proxies is not None and addr not in self._proxies:
             _log.info("a connection from {address} was refused: it is none of the proxies", address=addr)
             return None
         return ProxiedProtocol(self)
@@ -200,43 +203,18 @@ class ProxiedFactory(Factory):
         return f"{name} (PROXY)"
 
 
-class Proxies:
-    """
-    The machines that are believed when they say where a client is.
-    """
-
-    def __init__(self, networks: tuple[str, ...] = ()) -> None:
-        """
-        @param networks: addresses and networks, such as 10.0.0.0/8; none: whoever can connect is believed.
-        @raise ValueError: one is none.
-        """
-        try:
-            self._networks = [ip_network(network.strip()) for network in networks]
-        except ValueError as error:
-            raise ValueError(f"proxies={','.join(networks)}; expected addresses and networks ({error})") from None
-
-    def __contains__(self, address: object) -> bool:
-        if not self._networks:
-            return True
-        try:
-            host = ip_address(str(getattr(address, "host", "")).partition("%")[0])
-        except ValueError:
-            return False
-        # On a socket for both, IPv4 is written as IPv6.
-        host = getattr(host, "ipv4_mapped", None) or host
-        return any(host in network for network in self._networks)
-
-
 @implementer(IStreamServerEndpoint)
 class ProxiedServerEndpoint:
     """
     Any listener, behind proxies that speak the PROXY protocol.
     """
 
-    def __init__(self, inner: IStreamServerEndpoint, clock: IReactorTime, proxies: Proxies | None = None) -> None:
+    def __init__(
+        self, inner: IStreamServerEndpoint, clock: IReactorTime, proxies: TrustedProxies | None = None
+    ) -> None:
         self._inner = inner
         self._clock = clock
-        self._proxies = proxies or Proxies()
+        self._proxies = proxies
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """
@@ -256,7 +234,7 @@ def haproxy_endpoint(
 
         haproxy:tcp:1883
         haproxy:tls:8883:certificate=cert.pem
-        haproxy:tcp:1883:proxies=10.0.0.0/8,192.168.1.7
+        haproxy:tcp:1883:proxies=10.0.0.0/8|192.168.1.7
 
     The header comes before TLS, as proxies send it that pass TLS on.
 
@@ -267,8 +245,8 @@ def haproxy_endpoint(
     if kind != "haproxy" or not rest:
         raise ValueError(f"{description!r}: expected haproxy: and another endpoint, such as haproxy:tcp:1883")
     listed = [word.removeprefix(_PROXIES) for word in rest if word.startswith(_PROXIES)]
-    networks = tuple(network.replace("\\:", ":") for each in listed for network in each.split(","))
-    proxies = Proxies(networks)
+    names = [name.replace("\\:", ":").strip() for each in listed for name in each.replace(",", "|").split("|")]
+    proxies = TrustedProxies(names) if names else None
     inner = ":".join(word for word in rest if not word.startswith(_PROXIES))
     if rest[0] in ("tls", "ssl"):
         return tls_endpoint(

@@ -1,5 +1,5 @@
 """
-Whose word is taken for where a client is: reverse proxies that tell it in C{X-Forwarded-For}.
+Whose word is taken for where a client is: proxies that tell it in C{X-Forwarded-For} or in a header of their own.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class TrustedProxies:
         @param told: what C{X-Forwarded-For} says, one text for each header, in their order.
         """
         found = peer
-        if not self._speaks_for_others(peer):
+        if peer not in self:
             return found
         for word in reversed(",".join(told).split(",")):
             address = _address(word)
@@ -61,7 +61,10 @@ class TrustedProxies:
                 return found
         return found
 
-    def _speaks_for_others(self, peer: IAddress) -> bool:
+    def __contains__(self, peer: object) -> bool:
+        """
+        Whether whoever is connected from there may speak for others.
+        """
         if isinstance(peer, UNIXAddress):
             return self._unix
         address = _address(str(getattr(peer, "host", "")))

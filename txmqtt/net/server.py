@@ -23,7 +23,7 @@ from txmqtt.broker.terms import Terms
 from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
 from txmqtt.net.access.mechanisms import IMechanism
-from txmqtt.net.auth import IMQTTUser, credentials_of
+from txmqtt.net.auth import IMQTTUser, LoginUndecided, credentials_of
 from txmqtt.net.proving import Avatar, ProvingProtocol, log_out
 from txmqtt.net.turns import TurnEnd
 from txmqtt.session.server import ServerSession
@@ -162,7 +162,10 @@ class MQTTServerProtocol(ProvingProtocol):
     def _turn_away(self, failure: Failure, packet: Connect) -> None:
         if self.session.phase != OPENING:
             return
-        if failure.check(LoginFailed, UnhandledCredentials) is None:
+        if failure.check(LoginUndecided) is not None:  # the checker has logged why, where that matters
+            error: Any = failure.value
+            self.session.end(error.reason, str(error))
+        elif failure.check(LoginFailed, UnhandledCredentials) is None:
             _log.failure("the login of {client!r} could not be checked", failure=failure, client=self.client)
             self.session.end(reasons.SERVER_UNAVAILABLE, "the login could not be checked")
         elif packet.username is None and packet.password is None:
@@ -279,12 +282,18 @@ class BrokerFactory(Factory):
         self.broker = broker
         self.terms = broker.terms if terms is None else terms
         self.portal = portal
-        self.mechanisms = {mechanism.name: mechanism for mechanism in mechanisms}
+        self.offer(mechanisms)
         self.clock = clock
         self.seconds = seconds
         self.turn_end = TurnEnd(broker.turn, clock)
         self.guests: set[MQTTServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
+
+    def offer(self, mechanisms: Sequence[IMechanism]) -> None:
+        """
+        From now on a 5.0 client may prove in these ways who it is.
+        """
+        self.mechanisms = {mechanism.name: mechanism for mechanism in mechanisms}
 
     def buildProtocol(self, addr: IAddress | None) -> MQTTServerProtocol:
         """

@@ -11,11 +11,8 @@ from typing import Any
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
-from txmqtt.net.descriptions import Description, parse
+from txmqtt.net.descriptions import BACKLOG, Description, parse
 from txmqtt.net.tls import TLSServerEndpoint, TLSSettings
-
-#: Connections that the kernel completes before we accept them, unless the string says otherwise.
-BACKLOG = 4096
 
 #: The port of MQTT over TLS.
 PORT = "8883"

@@ -6,10 +6,10 @@ Everything is made before anything is used, so that a configuration that can't b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.cred.checkers import AllowAnonymousAccess, ICredentialsChecker
 from twisted.cred.portal import IRealm, Portal
@@ -17,9 +17,12 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 
 from txmqtt.broker.policy import Policy
 from txmqtt.net.access.acl import AccessControl, AccessRealm
+from txmqtt.net.access.certificates import CertificateChecker
+from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import Anybody, FirstOf, Realm
 from txmqtt.net.endpoints import server_endpoint
 from txmqtt.net.options import IReloadable
+from txmqtt.net.tls import TLSServerEndpoint
 from txmqtt.net.websocket_server import WebSocketEndpoint
 from txmqtt.service.config import IN_MEMORY
 from txmqtt.service.configuration.kinds import MAKERS
@@ -27,6 +30,8 @@ from txmqtt.service.configuration.lines import Path as Way
 from txmqtt.service.configuration.reading import Entry, Fault, nearest
 from txmqtt.service.configuration.settings import ListenerSettings, Settings
 from txmqtt.service.listener import Place
+
+T = TypeVar("T")
 
 
 class Assembly:
@@ -37,7 +42,7 @@ class Assembly:
     @ivar policy: what the broker allows.
     @ivar access: the rules; None: there are none.
     @ivar places: where clients come in.
-    @ivar checkers: who says who may come in, by name.
+    @ivar checkers: who says who may come in, by name; C{mechanisms}: ways for a client of 5.0 to prove it.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Assembly:
         self.policy: Policy = settings.limits
         self.faults: list[Fault] = []
         self.checkers: dict[str, ICredentialsChecker] = {}
+        self.mechanisms: dict[str, IMechanism] = {}
         self.access: AccessControl | None = None
         self._rules_before = before.access if before is not None else None
         self._new_rules: AccessControl | None = None
@@ -72,9 +78,14 @@ class Assembly:
 
     def _checker(self, entry: Entry) -> None:
         try:
-            self.checkers[entry.name] = MAKERS[entry.kind](entry.settings, self._reactor)
+            made = MAKERS[entry.kind](entry.settings, self._reactor)
         except ValueError as error:
             self._wrong(entry.path, error)
+            return
+        if IMechanism.providedBy(made):
+            self.mechanisms[entry.name] = made
+        else:
+            self.checkers[entry.name] = made
 
     def _rules(self) -> None:
         table = self.settings.acl
@@ -94,22 +105,33 @@ class Assembly:
             self._wrong((*path, "endpoint"), error)
             return
         policy = replace(self.policy, **listener.limits) if listener.limits else self.policy
-        key = (listener.endpoint, listener.websocket)
-        portal = self._portal(listener, path)
-        self.places.append(Place(endpoint, portal, policy, listener.mount, key, listener.endpoint, self._realm()))
+        self.places.append(
+            Place(
+                endpoint,
+                self._portal(listener, endpoint, path),
+                policy,
+                listener.mount,
+                (listener.endpoint, listener.tls, listener.websocket),
+                listener.endpoint,
+                self._realm(),
+                self._named(self.mechanisms, listener),
+            )
+        )
 
     def _endpoint(self, listener: ListenerSettings) -> IStreamServerEndpoint:
         endpoint = server_endpoint(self._reactor, listener.endpoint)
+        if listener.tls is not None:
+            endpoint = IStreamServerEndpoint(TLSServerEndpoint(endpoint, listener.tls, self._reactor))
         if listener.websocket is not None:
             endpoint = WebSocketEndpoint(self._reactor, endpoint, listener.websocket)
         return endpoint
 
-    def _portal(self, listener: ListenerSettings, path: Way) -> Portal | None:
+    def _portal(self, listener: ListenerSettings, endpoint: IStreamServerEndpoint, path: Way) -> Portal | None:
         """
         Who may come in; None: whoever is on this machine, if it is the only one that can reach the listener.
         """
-        chain = self._chain(listener, path)
-        if not chain and listener.anonymous == "auto":
+        chain = self._chain(listener, endpoint, path)
+        if not chain and not self._named(self.mechanisms, listener) and listener.anonymous == "auto":
             return None
         if listener.anonymous == "yes":
             chain.append(AllowAnonymousAccess() if chain else Anybody())
@@ -118,19 +140,24 @@ class Assembly:
             portal.registerChecker(FirstOf(chain))
         return portal
 
-    def _chain(self, listener: ListenerSettings, path: Way) -> list[ICredentialsChecker]:
-        if not listener.authentication:
-            return [*self.checkers.values(), *self._more]
+    def _chain(
+        self, listener: ListenerSettings, endpoint: IStreamServerEndpoint, path: Way
+    ) -> list[ICredentialsChecker]:
+        how = _certificate_names(endpoint)
+        certificate = [ICredentialsChecker(CertificateChecker(how))] if how else []
         known = [entry.name for entry in self.settings.authentication]
         for name in listener.authentication:
             if name not in known:
-                expected = (
-                    f"expected the name of one of the {len(known)} authentication tables"
-                    if known
-                    else ("there are no authentication tables")
-                )
+                expected = "expected the name of an authentication table" if known else "there are none"
                 self._wrong((*path, "authentication"), f"{name!r}: {expected}{nearest(name, known)}")
-        return [self.checkers[name] for name in listener.authentication if name in self.checkers]
+        more = [] if listener.authentication else self._more
+        return [*certificate, *self._named(self.checkers, listener), *more]
+
+    def _named(self, made: Mapping[str, T], listener: ListenerSettings) -> list[T]:
+        """
+        Those of the listener.
+        """
+        return [made[name] for name in listener.authentication or made if name in made]
 
     def _realm(self) -> IRealm | None:
         """
@@ -153,9 +180,8 @@ class Assembly:
         """
         Users and rules, as far as they come from files.
         """
-        found: list[IReloadable] = [
-            IReloadable(each) for each in self.checkers.values() if IReloadable.providedBy(each)
-        ]
+        made = [*self.checkers.values(), *self.mechanisms.values(), *self._more]
+        found: list[IReloadable] = [IReloadable(each) for each in made if IReloadable.providedBy(each)]
         return [*found, IReloadable(self.access)] if self.access is not None else found
 
     def take_over(self) -> None:
@@ -173,3 +199,14 @@ class Assembly:
             stop = getattr(each, "stop", None)
             if stop is not None:
                 stop()
+
+
+def _certificate_names(endpoint: Any) -> Any:
+    """
+    What of a client certificate is a user name on an endpoint; empty where nothing is.
+    """
+    while endpoint is not None:
+        if isinstance(endpoint, TLSServerEndpoint):
+            return endpoint.settings.username_from
+        endpoint = getattr(endpoint, "inner", None)
+    return ""

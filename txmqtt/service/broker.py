@@ -32,16 +32,14 @@ from txmqtt.broker.policy import DEFAULTS, Policy
 from txmqtt.broker.revival import recover
 from txmqtt.broker.shapes import UNAVAILABLE
 from txmqtt.broker.stats import Stats
-from txmqtt.codec import reasons
 from txmqtt.codec.errors import Refused
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
-from txmqtt.codec.topics import topic_error
 from txmqtt.net.options import IReloadable
 from txmqtt.service.config import DEFAULT_LISTEN
 from txmqtt.service.listener import Place
 from txmqtt.service.listeners import Listeners
-from txmqtt.session.tickets import Caller
+from txmqtt.service.publisher import Publisher
 from txmqtt.session.turn import Turn
 
 _log = Logger()
@@ -116,7 +114,6 @@ class BrokerService(Service):
         self._places = [each if isinstance(each, Place) else Place(each, portal) for each in listen]
         self._build()
         self._sweeping: LoopingCall | None = None
-        self._flush_due = False
         self._started_at = 0.0
         self._next_stats = 0.0
         self._next_backend_sweep = 0.0
@@ -146,6 +143,7 @@ class BrokerService(Service):
                 *self._disk,
             )
         self.broker = Broker(self.policy, self._turn, self.stats, self._backend)
+        self._publisher = Publisher(self.broker, self._reactor, self._seconds)
         self._listeners = Listeners(self._places, self.broker, self._reactor, self._seconds)
         self._used = self._back = False
 
@@ -315,37 +313,9 @@ class BrokerService(Service):
             message was for had room, or it can't be stored.
         @raise ValueError: no client could publish this either.
         """
-        if not isinstance(topic, str) or not isinstance(payload, bytes):
-            raise TypeError(f"expected topic as str and payload as bytes, not {type(topic)} and {type(payload)}")
-        name = topic.encode()
-        if (wrong := topic_error(name)) is not None:
-            raise ValueError(wrong)
-        if qos not in (0, 1, 2):
-            raise ValueError(f"QoS is {qos!r}; expected 0, 1 or 2")
         if self._store is not None and not self._back:
             return fail(Refused("not published: the store is not open", UNAVAILABLE.reason))
-        self._turn.now = self._seconds()
-        ticket = self.broker.publish(name, payload, qos, retain, properties)
-        if not self._flush_due:  # all that is published in one turn of the reactor shares its writes
-            self._flush_due = True
-            self._reactor.callLater(0, self._flush)
-        done: Deferred[ReasonCode] = Deferred()
-
-        def settled(reason: int) -> None:
-            if reason >= reasons.FAILURE:
-                done.errback(Refused(f"not published: {reasons.name(reason)}", reason))
-            else:
-                done.callback(ReasonCode(reason))
-
-        if ticket.done:
-            settled(ticket.reason)
-        else:
-            ticket.wait(Caller(settled))
-        return done
-
-    def _flush(self) -> None:
-        self._flush_due = False
-        self._turn.flush()
+        return self._publisher.publish(topic, payload, qos, retain, properties)
 
     async def change(self, places: Iterable[Place], policy: Policy) -> None:
         """

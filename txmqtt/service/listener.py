@@ -5,7 +5,7 @@ One address where clients are let in: opened, told who may come, closed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from errno import EACCES
 from os import fsdecode
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
@@ -27,6 +27,7 @@ from txmqtt.broker.core import Broker
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.terms import Terms
 from txmqtt.codec.errors import MQTTError
+from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import Anybody, LocalUser, Realm
 from txmqtt.net.endpoints import beneath, server_endpoint
 from txmqtt.net.server import BrokerFactory
@@ -58,6 +59,7 @@ class Place:
         key: Hashable = None,
         name: str = "",
         realm: IRealm | None = None,
+        mechanisms: Sequence[IMechanism] = (),
     ) -> None:
         """
         @param endpoint: an endpoint, or its string.
@@ -65,8 +67,10 @@ class Place:
             the place, and otherwise nobody.
         @param policy: what is allowed here; None: what is allowed everywhere.
         @param mount: the mount point that they live under.
+        @param mechanisms: ways for a client of 5.0 to prove who it is.
         @param realm: what those may do who are let in without a portal; None: everything, and look into C{$SYS}.
         """
+        self.mechanisms = mechanisms
         self.name = name or str(endpoint)
         self.realm = Realm(LocalUser) if realm is None else realm
         self.endpoint = endpoint
@@ -112,6 +116,7 @@ class Listener:
             if self.address is not None and only_from_here(place.name, self.address):
                 portal.registerChecker(Anybody())
         self._portal = self.factory.portal = portal
+        self.factory.offer(place.mechanisms)
 
     def open(self) -> Deferred[None]:
         """

@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from twisted.logger import Logger
 
 _log = Logger()
+
+S = TypeVar("S")
 
 #: Where a file was replaced, rewritten or removed, one of these differs. None: it was not there.
 Stamp = tuple[int, int, int, int] | None
@@ -55,6 +59,17 @@ class Files:
         Is one of them another than when it was last read, or tried? What can't be read has changed only once.
         """
         return any(_look(path) != stamp for path, stamp in self._seen.items())
+
+
+def anchored(settings: S, *names: str) -> S:
+    """
+    Settings whose files are the same when a daemon has gone to another folder.
+
+    @param names: the settings that are files; empty ones stay empty.
+    """
+    found: Any = settings
+    paths = {name: os.path.abspath(getattr(found, name)) for name in names if getattr(found, name)}
+    return replace(found, **paths)  # type: ignore[no-any-return]
 
 
 def _look(path: str) -> Stamp:

@@ -11,6 +11,10 @@ from typing import Any, Final
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.strcred import InvalidAuthType, makeChecker
 
+from txmqtt.net.access.http import HTTPSettings, Service
+from txmqtt.net.access.jwt import Tokens, TokenSettings
+from txmqtt.net.access.passwords import Passwords, PasswordSettings
+from txmqtt.net.access.scram_server import Scram, ScramSettings
 from txmqtt.service.cred import usable
 
 
@@ -36,12 +40,20 @@ def _of_cred(settings: CredSettings, reactor: Any) -> ICredentialsChecker:
     return checker
 
 
-#: What makes a checker of a kind from its settings. It raises C{ValueError} when they can't be used.
-MAKERS: Final[Mapping[str, Callable[[Any, Any], ICredentialsChecker]]] = {
+#: What makes a checker or a mechanism of a kind from its settings. It raises C{ValueError} when they can't be used.
+MAKERS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "passwords": Passwords,
+    "jwt": Tokens,
+    "http": Service,
+    "scram": lambda settings, reactor: Scram(settings),
     "cred": _of_cred,
 }
 
 #: The settings of each kind.
 KINDS: Final[Mapping[str, type]] = {
+    "passwords": PasswordSettings,
+    "jwt": TokenSettings,
+    "http": HTTPSettings,
+    "scram": ScramSettings,
     "cred": CredSettings,
 }

@@ -75,7 +75,8 @@ def _keys(group: type, mark: str, example: Any = None) -> Iterator[str]:
             default = setting.default if example is None else getattr(example, setting.name)
             # Nothing at all can't be written down: it is what holds when the key is not there.
             absent = default is None or default is MISSING
-            yield f"{'#: ' if absent else mark}{setting.name} = {_value(default)}"
+            shown = "[]" if absent and setting.kind is tuple else _value(default)
+            yield f"{'#: ' if absent else mark}{setting.name} = {shown}"
 
 
 def _expected(setting: Setting) -> str:

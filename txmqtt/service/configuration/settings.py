@@ -12,9 +12,11 @@ from txmqtt.broker.policy import DEFAULTS, Policy
 from txmqtt.net.access.acl import AccessSettings
 from txmqtt.net.handshake import WebSocketSettings
 from txmqtt.net.options import Range
+from txmqtt.net.tls_settings import TLSSettings
 from txmqtt.service.config import DEFAULT_LISTEN
 from txmqtt.service.configuration.kinds import KINDS
 from txmqtt.service.configuration.schema import Overrides
+from txmqtt.service.logs import LogSettings
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class ListenerSettings:
         the listener and there are no authentication tables.
     @ivar limits: limits that are others here than for the whole broker: those of connections and of what clients say
         on them, by the names that they have there.
+    @ivar tls: TLS, under the WebSocket where there is one.
     @ivar websocket: MQTT over WebSocket instead of the plain stream of bytes.
     """
 
@@ -63,6 +66,7 @@ class ListenerSettings:
     authentication: tuple[str, ...] = ()
     anonymous: Literal["auto", "yes", "no"] = "auto"
     limits: Overrides = field(default_factory=Overrides)
+    tls: TLSSettings | None = None
     websocket: WebSocketSettings | None = None
 
 
@@ -119,4 +123,5 @@ class Settings:
     acl: AccessTable | None = None
     limits: Policy = DEFAULTS
     metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = field(default_factory=LogSettings)
     plugin: tuple[PluginSettings, ...] = ()
