@@ -4,8 +4,8 @@ Tests of txmqtt.net.access.scram, scram_server and scram_client: one who knows t
 
 from __future__ import annotations
 
+import contextlib
 import os
-from contextlib import suppress
 from typing import Any
 
 from hypothesis import given, settings
@@ -232,7 +232,7 @@ class HostileTests(ScramTestCase):
         for messages in ((first,), (_FIRST, last)):
             exchange: Any = ScramExchange(scram, _SERVER_NONCE)
             for message in messages:
-                with suppress(LoginFailed):
+                with contextlib.suppress(LoginFailed):
                     self.assertIsInstance(exchange.step(message), Challenge)
 
     shared: Scram | None = None
