@@ -32,7 +32,10 @@ class Publishing:
 
     @ivar turn: shared by every conversation of this broker.
     @ivar terms: what is in force where no listener has terms of its own.
+    @ivar shedding: memory is short: QoS 0 messages of clients are dropped, unless they are to be retained.
     """
+
+    shedding = False
 
     def __init__(self, policy: Policy, turn: Turn, stats: Stats, backend: Backend) -> None:
         self.terms = Terms(policy)
@@ -85,6 +88,9 @@ class Publishing:
         else:
             message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id)
         if qos == 0 and not packet.retain:
+            if self.shedding:
+                self.stats.dropped_memory += 1
+                return DONE
             self.fanout.send(message, route)
             return DONE
         if packet.retain or route.stored or (qos == 2 and (member.durable or member.onward is not None)):

@@ -25,6 +25,14 @@ _TOTALS: Final = (
     "dropped_denied",
     "dropped_ended",
     "dropped_retained",
+    "dropped_memory",
+    "half_open_closed",
+    "rate_exceeded",
+    "banned",
+    "banned_refused",
+    "logins_failed",
+    "logins_delayed",
+    "flapping",
     "refused_publishes",
     "protocol_errors",
     "wills_sent",
@@ -44,6 +52,16 @@ class Stats:
     @ivar dropped_denied: messages that their receiver had the right to when they were kept for it, and has no more.
     @ivar dropped_ended: messages that ended with the session or group they were for.
     @ivar dropped_retained: messages that could not be retained for want of room.
+    @ivar dropped_memory: QoS 0 messages that were not sent to anybody because memory was short.
+    @ivar memory: resident memory of the process, bytes, when it was last measured.
+    @ivar half_open: connections that have not been let in yet.
+    @ivar half_open_closed: those that were closed to make room for others.
+    @ivar rate_exceeded: CONNECTs that were refused because they came too fast.
+    @ivar banned: how often an address was banned.
+    @ivar banned_refused: connections that were refused because their address was.
+    @ivar logins_failed: wrong user names and passwords.
+    @ivar logins_delayed: logins whose answer was kept waiting.
+    @ivar flapping: CONNECTs that were refused because their client identifier is fought for.
     @ivar refused_publishes: messages that their publisher had no right to send.
     """
 
@@ -65,6 +83,16 @@ class Stats:
         self.dropped_denied = 0
         self.dropped_ended = 0
         self.dropped_retained = 0
+        self.dropped_memory = 0
+        self.memory = 0
+        self.half_open = 0
+        self.half_open_closed = 0
+        self.rate_exceeded = 0
+        self.banned = 0
+        self.banned_refused = 0
+        self.logins_failed = 0
+        self.logins_delayed = 0
+        self.flapping = 0
         self.refused_publishes = 0
         self.protocol_errors = 0
         self.routes_forgotten = 0
@@ -92,7 +120,8 @@ class Stats:
         """
         Messages that did not reach a receiver they were for, whatever the reason.
         """
-        return self.dropped_full + self.dropped_slow + self.dropped_expired + self.dropped_denied + self.dropped_ended
+        kept = self.dropped_full + self.dropped_expired + self.dropped_denied + self.dropped_ended
+        return kept + self.dropped_slow + self.dropped_memory
 
     def totals(self, turn: Turn) -> dict[str, int]:
         """
@@ -143,6 +172,16 @@ class Stats:
             ("publish/messages/dropped/denied", str(self.dropped_denied)),
             ("publish/messages/dropped/session ended", str(self.dropped_ended)),
             ("publish/messages/dropped/not retained", str(self.dropped_retained)),
+            ("publish/messages/dropped/memory", str(self.dropped_memory)),
+            ("memory/resident", str(self.memory)),
+            ("connections/half open", str(self.half_open)),
+            ("connections/half open closed", str(self.half_open_closed)),
+            ("connections/rate exceeded", str(self.rate_exceeded)),
+            ("connections/banned", str(self.banned_refused)),
+            ("connections/flapping", str(self.flapping)),
+            ("bans", str(self.banned)),
+            ("logins/failed", str(self.logins_failed)),
+            ("logins/delayed", str(self.logins_delayed)),
             ("publish/messages/refused", str(self.refused_publishes)),
             ("store/messages/count", str(self.retained + self.queued)),
             ("store/messages/bytes", str(self.retained_bytes + self.queued_bytes)),

@@ -22,9 +22,9 @@ from txmqtt.session.voice import NEVER
 try:
     from twisted.internet import unix
 except ImportError:  # no UNIX sockets on this platform
-    _PLAIN: tuple[type, ...] = (tcp.Server, tcp.Client)
+    PLAIN: tuple[type, ...] = (tcp.Server, tcp.Client)
 else:
-    _PLAIN = (tcp.Server, tcp.Client, unix.Server, unix.Client)
+    PLAIN = (tcp.Server, tcp.Client, unix.Server, unix.Client)
 
 _log = Logger()
 
@@ -91,7 +91,7 @@ class MQTTProtocol(Protocol):
         no_delay = getattr(transport, "setTcpNoDelay", None)
         if no_delay is not None:
             no_delay(True)
-        if type(transport) in _PLAIN:
+        if type(transport) in PLAIN:
             self.session.write = self._write_now
         else:
             self.session.write = transport.write

@@ -5,6 +5,7 @@ The broker's side of a connection: who it is, whether they may come in, and what
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from secrets import token_hex
 from time import monotonic
 from typing import Any
@@ -13,7 +14,7 @@ from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.cred.portal import Portal
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
@@ -24,6 +25,9 @@ from txmqtt.broker.terms import Terms
 from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
 from txmqtt.net.auth import IMQTTUser, credentials_of
+from txmqtt.net.door import Door
+from txmqtt.net.entry import Entry
+from txmqtt.net.origins import networks
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.turns import TurnEnd
 from txmqtt.session.server import ServerSession
@@ -43,6 +47,8 @@ _SHOWN = 64
 class MQTTServerProtocol(MQTTProtocol):
     """
     One client of the broker.
+
+    @ivar entry: its way through the door.
     """
 
     session: ServerSession
@@ -57,6 +63,7 @@ class MQTTServerProtocol(MQTTProtocol):
         super().__init__(broker.turn, factory.clock, factory.seconds, policy.close_timeout)
         self.factory = self._factory = factory
         self._turn_end = factory.turn_end
+        self.entry = Entry(self, factory.door, factory.terms)
         broker.turn.now = factory.seconds()
         self.session = ServerSession(
             broker.turn,
@@ -74,7 +81,16 @@ class MQTTServerProtocol(MQTTProtocol):
         """
         super().connectionMade()
         self._factory.guests.add(self)
-        self.session.nearer(self.session.deadline())
+        if not self.entry.knock():
+            # Only until the first bytes: what is asked for each read is asked for each message.
+            self.dataReceived = self._first_bytes  # type: ignore[method-assign]
+        if self.session.phase == NEW:
+            self.session.nearer(self.session.deadline())
+
+    def _first_bytes(self, data: bytes) -> None:
+        del self.dataReceived
+        self.entry.found()
+        self.dataReceived(data)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -112,12 +128,30 @@ class MQTTServerProtocol(MQTTProtocol):
                 reasons.BAD_AUTHENTICATION_METHOD, f"authentication method {method!r}, none is supported"
             )
             return
+        reason, why = self.entry.ask(packet, self._factory.broker.shedding, partial(self._login, packet))
+        if reason:
+            self.session.end(reason, why)
+
+    def _login(self, packet: Connect) -> None:
+        self.turn.now = self._seconds()
         credentials = credentials_of(packet, self.transport.getPeer(), self._certificate())
         login = self._factory.portal.login(credentials, credentials, IMQTTUser)
         # Nobody cancels a login when the client leaves: a cancelled Deferred swallows the avatar that comes all the
         # same, and with it the logout.
         login.addCallbacks(self._welcome, self._turn_away, callbackArgs=(packet,), errbackArgs=(packet,))
         login.addErrback(self._failed)
+
+    def later(self, delay: float, call: Callable[..., object], *more: object) -> IDelayedCall:
+        """
+        For the entry: call something after so many seconds.
+        """
+        return self._clock.callLater(delay, call, *more)
+
+    def shut_out(self, reason: int, message: str) -> None:
+        """
+        For the entry: go, without a word if it has said none.
+        """
+        self.session.end(reason, message, self.session.phase == NEW)
 
     def _certificate(self) -> Any:
         """
@@ -136,7 +170,13 @@ class MQTTServerProtocol(MQTTProtocol):
         permissions = None if user.unrestricted else user
         token = token_hex(16) if not packet.client_id else ""
         self.turn.now = self._seconds()
-        self._factory.broker.join(self.session, packet, user.name, permissions, token, self._factory.terms)
+        broker, terms = self._factory.broker, self._factory.terms
+        key = (terms.mount, packet.client_id)
+        reason, why = self.entry.enter(user.name, key, broker.registry.find(key))
+        if reason:
+            self.session.end(reason, why)
+        else:
+            broker.join(self.session, packet, user.name, permissions, token, terms)
         self._answered()
 
     def _answered(self) -> None:
@@ -151,6 +191,7 @@ class MQTTServerProtocol(MQTTProtocol):
         See C{ServerLink}.
         """
         self._entered = True
+        self.entry.inside()
         _log.info(
             "{peer} connected as {client!r}, user {user!r}, MQTT {version}, keep-alive {keep_alive} s",
             peer=self.peer,
@@ -170,6 +211,7 @@ class MQTTServerProtocol(MQTTProtocol):
             self.session.end(reasons.NOT_AUTHORIZED, "anonymous clients are not allowed here")
         else:
             user = _shown(packet.username or "")
+            self.entry.failed(packet.username or "")
             self.session.end(reasons.BAD_USER_NAME_OR_PASSWORD, f"wrong user name or password, for user {user!r}")
         self._answered()
 
@@ -185,6 +227,7 @@ class MQTTServerProtocol(MQTTProtocol):
         """
         See C{MQTTProtocol}.
         """
+        self.entry.leave()
         if reason < reasons.FAILURE:
             _log.info("{peer} {client!r} disconnected", peer=self.peer, client=self.client)
             return
@@ -192,9 +235,12 @@ class MQTTServerProtocol(MQTTProtocol):
         if self._entered:
             if reason in _BROKEN:
                 stats.protocol_errors += 1
+            elif reason == reasons.SESSION_TAKEN_OVER:
+                self.entry.taken_over((self._factory.terms.mount, self.session.client_id), self.peer)
         else:
             stats.connections_refused += 1
-        _log.info(
+        _log.emit(
+            LogLevel.debug if self.entry.quiet else LogLevel.info,
             "{peer} {client!r} {verb}: {why} ({reason})",
             peer=self.peer,
             client=self.client,
@@ -218,6 +264,7 @@ class MQTTServerProtocol(MQTTProtocol):
                 why=reason.getErrorMessage(),
             )
         super().connectionLost(reason)
+        self.entry.leave()
         self._factory.left(self)
         self._log_out()
 
@@ -261,6 +308,7 @@ class BrokerFactory(Factory):
     @ivar clock: for the alarms of the connections.
     @ivar seconds: a clock that never jumps, seconds.
     @ivar turn_end: says when what was stirred is written.
+    @ivar door: how many may come, from where and how fast; one for all listeners of a broker.
     @ivar guests: every connection that is not closed, those that have not said who they are included.
     """
 
@@ -273,12 +321,18 @@ class BrokerFactory(Factory):
         clock: IReactorTime,
         seconds: Callable[[], float] = monotonic,
         terms: Terms | None = None,
+        door: Door | None = None,
     ) -> None:
+        """
+        @raise ValueError: the policy trusts what is no address.
+        """
         self.broker = broker
         self.terms = broker.terms if terms is None else terms
         self.portal = portal
         self.clock = clock
         self.seconds = seconds
+        networks(self.terms.policy.trusted_addresses)
+        self.door = Door(broker.stats, seconds) if door is None else door
         self.turn_end = TurnEnd(broker.turn, clock)
         self.guests: set[MQTTServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
