@@ -16,7 +16,8 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
-from twisted.logger import Logger, LogLevel
+from twisted.internet.tcp import Server
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface
 
@@ -27,6 +28,7 @@ from txmqtt.codec.packets import Connect
 from txmqtt.net.auth import IMQTTUser, credentials_of
 from txmqtt.net.door import Door
 from txmqtt.net.entry import Entry
+from txmqtt.net.fairness import AcceptPace, pace_reads
 from txmqtt.net.origins import networks
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.turns import TurnEnd
@@ -54,6 +56,8 @@ class MQTTServerProtocol(MQTTProtocol):
     session: ServerSession
 
     _logout: Callable[[], object] | None = None
+    _wire: Server
+    _whole_read = 1 << 30
     _entered = False
     _user: str | None = None
 
@@ -81,6 +85,11 @@ class MQTTServerProtocol(MQTTProtocol):
         """
         super().connectionMade()
         self._factory.guests.add(self)
+        transport: object = self.transport
+        if isinstance(transport, Server):
+            self._factory.accepts.accepted(transport)
+            self._wire = transport
+            self._whole_read = transport.bufferSize
         if not self.entry.knock():
             # Only until the first bytes: what is asked for each read is asked for each message.
             self.dataReceived = self._first_bytes  # type: ignore[method-assign]
@@ -96,7 +105,12 @@ class MQTTServerProtocol(MQTTProtocol):
         """
         Feed the conversation; whatever it stirred is written when the turn ends.
         """
-        self.session.feed(data, self._seconds())
+        if len(data) < self._whole_read:
+            self.session.feed(data, self._seconds())
+        else:
+            began = self._seconds()
+            self.session.feed(data, began)
+            self._whole_read = pace_reads(self._wire, self._seconds() - began)
         self._turn_end.read()
 
     @property
@@ -239,8 +253,9 @@ class MQTTServerProtocol(MQTTProtocol):
                 self.entry.taken_over((self._factory.terms.mount, self.session.client_id), self.peer)
         else:
             stats.connections_refused += 1
-        _log.emit(
-            LogLevel.debug if self.entry.quiet else LogLevel.info,
+        if self.entry.quiet:
+            return
+        _log.info(
             "{peer} {client!r} {verb}: {why} ({reason})",
             peer=self.peer,
             client=self.client,
@@ -254,10 +269,8 @@ class MQTTServerProtocol(MQTTProtocol):
         See C{MQTTProtocol}.
         """
         phase = self.session.phase
-        if phase != CLOSED:
-            _log.emit(
-                # Whoever only looks whether somebody listens says nothing, and comes often.
-                LogLevel.debug if phase == NEW else LogLevel.info,
+        if phase not in (NEW, CLOSED):  # whoever only looks whether somebody listens says nothing, and comes often
+            _log.info(
                 "{peer} {client!r} went away: {why}",
                 peer=self.peer,
                 client=self.client,
@@ -308,6 +321,7 @@ class BrokerFactory(Factory):
     @ivar clock: for the alarms of the connections.
     @ivar seconds: a clock that never jumps, seconds.
     @ivar turn_end: says when what was stirred is written.
+    @ivar accepts: says how many connections are made in one turn.
     @ivar door: how many may come, from where and how fast; one for all listeners of a broker.
     @ivar guests: every connection that is not closed, those that have not said who they are included.
     """
@@ -334,6 +348,7 @@ class BrokerFactory(Factory):
         networks(self.terms.policy.trusted_addresses)
         self.door = Door(broker.stats, seconds) if door is None else door
         self.turn_end = TurnEnd(broker.turn, clock)
+        self.accepts = AcceptPace(clock)
         self.guests: set[MQTTServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
 
