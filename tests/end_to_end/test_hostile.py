@@ -4,17 +4,19 @@ Our broker beside hostile clients: a healthy pair has all its messages, in order
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.end_to_end.support import ACCEPTED, PATIENCE, OurBroker, greeting, until
 
 #: So many messages of the pair pass while each kind of hostile client is there.
-MESSAGES = 100
+MESSAGES = 50
 
 
 def frame(topic: bytes, payload: bytes) -> bytes:
@@ -22,7 +24,8 @@ def frame(topic: bytes, payload: bytes) -> bytes:
     A PUBLISH of QoS 0.
     """
     size = 2 + len(topic) + len(payload)
-    return b"\x30" + bytes([size & 127 | 128, size >> 7]) + len(topic).to_bytes(2, "big") + topic + payload
+    length = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
+    return b"\x30" + length + len(topic).to_bytes(2, "big") + topic + payload
 
 
 def subscription(topic: bytes) -> bytes:
@@ -32,10 +35,19 @@ def subscription(topic: bytes) -> bytes:
     return bytes([0x82, 5 + len(topic), 0, 1]) + len(topic).to_bytes(2, "big") + topic + b"\0"
 
 
+@cache
+def narrow_broker() -> OurBroker:
+    """
+    One broker for all these tests, with little room before its door.
+    """
+    broker = OurBroker("--store", "memory", "--max-half-open", "150", "--write-buffer", "20000")
+    atexit.register(broker.stop)
+    return broker
+
+
 class HostileTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.broker = OurBroker("--store", "memory", "--max-half-open", "150", "--write-buffer", "20000")
-        self.addCleanup(self.broker.stop)
+        self.broker = narrow_broker()
         self.open = ExitStack()
         self.addCleanup(self.open.close)
         self.publisher, self.subscriber = self.guest(b"publisher"), self.guest(b"subscriber")
@@ -148,7 +160,6 @@ class HostileTests(SynchronousTestCase):
         """
         An address that is banned is turned away; here that is this machine, which must be said to be nobody special.
         """
-        self.broker.stop()
         self.broker = OurBroker(
             *("--store", "memory", "--auth", "memory:ann:sesame", "--trusted-addresses", ""),
             *("--ban-failures", "3", "--login-delay", "0.01", "--ban-answer", "say"),
