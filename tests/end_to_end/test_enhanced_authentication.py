@@ -38,7 +38,7 @@ from txmqtt.net.access.scram import scram_line
 from txmqtt.net.access.scram_client import ScramClient
 from txmqtt.net.access.scram_server import Scram, ScramSettings
 from txmqtt.net.auth import Realm
-from txmqtt.net.server import BrokerFactory
+from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.session.turn import Turn
 
 reactor: Any = _reactor

@@ -29,7 +29,8 @@ from txmqtt.codec.decode import Decoder
 from txmqtt.codec.packets import Connack, Connect, Disconnect, Packet
 from txmqtt.net.auth import Anybody, Realm
 from txmqtt.net.protocol import MQTTProtocol
-from txmqtt.net.server import BrokerFactory, MQTTServerProtocol
+from txmqtt.net.server import MQTTServerProtocol
+from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import NEVER
 

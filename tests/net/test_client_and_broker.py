@@ -21,7 +21,7 @@ from txmqtt.broker.policy import Policy
 from txmqtt.broker.stats import Stats
 from txmqtt.net.auth import Anybody, Realm
 from txmqtt.net.handlers import Callback
-from txmqtt.net.server import BrokerFactory
+from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.net.settings import Options
 from txmqtt.session.turn import Turn
 
@@ -90,8 +90,8 @@ class ConversationTests(SynchronousTestCase):
                 for qos in (0, 1, 2):
                     with self.subTest(speaks=speaks, hears=hears, qos=qos):
                         got: list[Message] = []
-                        subscriber = self.join(self.factory(client_id="subscriber", version=hears))
-                        publisher = self.join(self.factory(client_id="publisher", version=speaks))
+                        subscriber = self.join(self.factory(client_id=f"s{speaks}{hears}{qos}", version=hears))
+                        publisher = self.join(self.factory(client_id=f"p{speaks}{hears}{qos}", version=speaks))
                         subscribed = subscriber.subscribe("a/+", got.append, qos)
                         self.flush()
                         self.assertEqual(self.successResultOf(subscribed).reason, qos)

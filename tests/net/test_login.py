@@ -14,6 +14,7 @@ from zope.interface import Interface, implementer
 
 from tests.net.support import Broken, BrokerTestCase, Waiting, reasons
 from tests.session.support import wordless
+from txmqtt.broker.policy import Policy
 from txmqtt.codec.constants import PUBACK
 from txmqtt.codec.packets import (
     Ack,
@@ -107,7 +108,7 @@ class LoginTests(BrokerTestCase):
         A wrong password or user name is refused with 0x86, on 3.x with 4, and the connection is closed
         [MQTT5-3.1.4-2] [MQTT311-3.2.2-5].
         """
-        self.begin(InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret"))
+        self.begin(InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret"), policy=Policy(login_delay=0))
         for version, said in ((3, 4), (4, 4), (5, 0x86)):
             for name, password in (("alice", b"wrong"), ("bob", b"secret"), ("alice", None)):
                 if version < 5 or password is not None:
@@ -131,7 +132,7 @@ class LoginTests(BrokerTestCase):
         """
         Who gives no name where one is needed is refused with 0x87, on 3.x with 5.
         """
-        self.begin(InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret"))
+        self.begin(InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret"), policy=Policy(login_delay=0))
         for version, said in ((3, 5), (4, 5), (5, 0x87)):
             with self.subTest(version=version):
                 self.assertEqual(reasons(self.connect(version=version).heard()), [said])

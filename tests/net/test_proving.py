@@ -18,7 +18,7 @@ from txmqtt.codec.packets import Ack, Auth, Connack, Pingreq, Pingresp, Publish
 from txmqtt.codec.properties import Properties
 from txmqtt.net.access.mechanisms import Challenge, IExchange, IMechanism, Success
 from txmqtt.net.auth import Identity, Realm, User
-from txmqtt.net.server import BrokerFactory
+from txmqtt.net.server_factory import BrokerFactory
 
 
 @implementer(IMechanism, IExchange)

@@ -21,7 +21,8 @@ from txmqtt.codec.constants import CONNACK, MQTT5, MQTT311
 from txmqtt.codec.decode import Decoder
 from txmqtt.codec.packets import Connect, Packet, Subscribe, Subscription, Will
 from txmqtt.codec.properties import Properties
-from txmqtt.net.server import BrokerFactory, MQTTServerProtocol
+from txmqtt.net.server import MQTTServerProtocol
+from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.service.broker import BrokerService
 
 #: What the wall clock says when the other one says 0.

@@ -61,6 +61,7 @@ class WhoTests(AssemblyCase):
         """
         The factories of the listeners that a configuration asks for.
         """
+        text += "" if "[limits]" in text else "[limits]\nlogin_delay = 0.0\n"  # nobody waits after a wrong password
         assembly = self.made(text, **words)
         self.service = makeBroker(assembly.places, None, assembly.policy, self.reactor)
         self.service.startService()

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.service.support import Client, scratch
 from tests.service.test_assembly import Reactor
-from txmqtt.net.server import BrokerFactory
+from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.service.assembly import Assembly
 from txmqtt.service.broker import BrokerService
 from txmqtt.service.configuration.file import load

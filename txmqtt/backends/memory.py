@@ -6,6 +6,8 @@ Every ticket is done from the start: there is no disk to wait for.
 
 from __future__ import annotations
 
+from typing import Any
+
 from txmqtt.broker.filters import Grant
 from txmqtt.broker.owed import Owed
 from txmqtt.broker.policy import Policy
@@ -98,6 +100,17 @@ class MemoryBackend:
         """
         See C{Backend.revived}.
         """
+
+    def note(self, name: str, value: Any) -> None:
+        """
+        Nothing outlives the process: what is noted is forgotten.
+        """
+
+    def noted(self, name: str) -> Any:
+        """
+        What an earlier life has noted: nothing.
+        """
+        return None
 
     def figures(self) -> list[tuple[str, str]]:
         """

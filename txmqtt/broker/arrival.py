@@ -169,14 +169,12 @@ class Arrival:
         asked = packet.properties
         window = policy.max_inflight
         sent_aliases = 0
-        keep_alive = packet.keep_alive
+        keep_alive = self._terms.keep_alive(packet)
         if packet.version == MQTT5:
             window = policy.max_inflight_5
             if asked is not None:
                 window = min(window, asked.receive_maximum or window)
                 sent_aliases = min(policy.max_topic_aliases, asked.topic_alias_maximum or 0)
-            if keep_alive > policy.max_keep_alive or (not keep_alive and policy.max_keep_alive < 65_535):
-                keep_alive = policy.max_keep_alive
         outgoing = Outgoing(window, policy.max_queued_messages, policy.max_queued_bytes)
         for item in broker.backend.recall(lease):
             outgoing.resume(item, item.packet_id)

@@ -30,9 +30,8 @@ class Fanout:
     @ivar hooks: who is asked about what leaves.
     """
 
-    hooks: Hooks | None = None
-
     def __init__(self, turn: Turn, stats: Stats) -> None:
+        self.hooks: Hooks | None = None
         self._turn = turn
         self._stats = stats
 

@@ -24,6 +24,50 @@ class Policy:
     @ivar opening_bytes: what a client may say before CONNACK; a larger CONNECT ends the connection, what follows it is
         not read until then.
     @ivar close_timeout: how long a peer may take to read our last words; then the connection is aborted.
+    @ivar max_half_open: connections at a time that have not been let in, whether they have said CONNECT or not; beyond
+        it the oldest of the address with the most of them is closed without a word, so that a flood pushes out itself.
+        5000: what arrives within a second after a restart, at some kilobytes each.
+    @ivar max_connections_per_address: let in at a time from one address (of IPv6: from one /64 network); the next is
+        refused with 0x97 (3.x: 3) unless it takes the place of one of them. 0 for no limit, because a whole site may
+        be behind one address.
+    @ivar max_connections_per_user: let in at a time under one user name; the next is refused likewise. 0 for no limit,
+        because devices often share a name.
+    @ivar max_connection_rate: CONNECTs a second, in the long run; what comes faster than C{connection_burst} allows is
+        refused with 0x9F (3.x: 3). 0 for no limit, because it hits the good as well as the bad.
+    @ivar connection_burst: CONNECTs that may come at once where C{max_connection_rate} is a limit.
+    @ivar max_connection_rate_per_address: CONNECTs a second from one address, likewise. 0 for no limit, because a whole
+        site may be behind one address.
+    @ivar connection_burst_per_address: CONNECTs that may come at once from one address where
+        C{max_connection_rate_per_address} is a limit.
+    @ivar trusted_addresses: addresses and networks, blanks between them, that no limit for one address applies to,
+        which are not slowed after failed logins and not banned. By default this machine, where proxies and tunnels
+        end.
+    @ivar login_delay: how long a login waits for its answer after a failed one from the same address or under the same
+        user name, doubled by each failure more, up to half of C{connect_timeout}; 0 for no delay. Half a second is not
+        noticed by who mistyped, and slows down who guesses.
+    @ivar max_delayed_logins: logins that wait so at a time; the next one that should is refused with 0x89 (3.x: 3), so
+        that guessing costs the broker little memory.
+    @ivar ban_failures: failed logins from one address before it is banned; 0 for never. 100: more than a device with an
+        old password makes of them, since it is slowed.
+    @ivar ban_window: so long it takes until that many failed logins are forgotten, one by one.
+    @ivar ban_time: how long an address is banned.
+    @ivar ban_answer: what connections from a banned address get: C{close}, which costs the least, closes them at once
+        without a word; C{say} answers their CONNECT with 0x8A (3.x: 5).
+    @ivar max_takeovers: how often one client identifier may be taken over from a connection that is open, before two
+        clients are believed to fight for it; whoever wants it then is refused with 0x9F (3.x: 3) for
+        C{takeover_pause}, and the log names both. 0 for no limit. 10: more than a bad network makes of them.
+    @ivar takeover_window: so long it takes until that many are forgotten, one by one.
+    @ivar takeover_pause: how long whoever has the client identifier then keeps it.
+    @ivar max_client_id_bytes: of a client identifier; a longer one is refused with 0x85 (3.x: 2). It is kept with the
+        session, in memory and in the store.
+    @ivar max_user_name_bytes: of a user name; a longer one is refused with 0x86 (3.x: 4) before anybody is asked.
+    @ivar max_will_payload: of a will, bytes; a larger one is refused with 0x97 (3.x: 3). It is kept as long as the
+        session. 65535: as large as MQTT allows, where C{opening_bytes} does.
+    @ivar min_keep_alive: 5.0 clients that ask for less are told; 3.x clients, which can't be told, keep theirs. 0 lets
+        all be.
+    @ivar max_memory: resident memory of the process beyond which new connections are refused with 0x97 (3.x: 3) and
+        messages of QoS 0 that are not retained are dropped and counted, until it is below nineteen twentieths of it
+        again. 0 for nine tenths of what the machine or its control group has.
     @ivar max_packet_size: of what clients send, announced on 5.0; a larger packet ends the connection with 0x95.
     @ivar max_topic_levels: of topics and filters; a deeper one is refused with 0x90 or 0x8F (3.x: acknowledged and
         dropped, SUBACK 0x80).
@@ -89,6 +133,28 @@ class Policy:
     connect_timeout: float = 10.0
     opening_bytes: int = 64 * _KIB
     close_timeout: float = 5.0
+    max_half_open: int = 5_000
+    max_connections_per_address: int = 0
+    max_connections_per_user: int = 0
+    max_connection_rate: float = 0.0
+    connection_burst: int = 1_000
+    max_connection_rate_per_address: float = 0.0
+    connection_burst_per_address: int = 100
+    trusted_addresses: str = "127.0.0.0/8 ::1"
+    login_delay: float = 0.5
+    max_delayed_logins: int = 1_000
+    ban_failures: int = 100
+    ban_window: float = 300.0
+    ban_time: float = 300.0
+    ban_answer: str = "close"
+    max_takeovers: int = 10
+    takeover_window: float = 60.0
+    takeover_pause: float = 30.0
+    max_client_id_bytes: int = 1_024
+    max_user_name_bytes: int = 1_024
+    max_will_payload: int = 65_535
+    min_keep_alive: int = 0
+    max_memory: int = 0
     max_packet_size: int = 2 * _MIB
     max_topic_levels: int = 200
     max_subscriptions: int = 100_000

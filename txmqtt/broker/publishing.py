@@ -36,7 +36,10 @@ class Publishing:
     @ivar turn: shared by every conversation of this broker.
     @ivar hooks: who is asked about what passes.
     @ivar terms: what is in force where no listener has terms of its own.
+    @ivar shedding: memory is short: QoS 0 messages of clients are dropped, unless they are to be retained.
     """
+
+    shedding = False
 
     def __init__(self, policy: Policy, turn: Turn, stats: Stats, backend: Backend) -> None:
         self.terms = Terms(policy)
@@ -113,6 +116,9 @@ class Publishing:
                 return self._refuse(session, _PAYLOAD_INVALID)
             message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id)
         if qos == 0 and not packet.retain:
+            if self.shedding:
+                self.stats.dropped_memory += 1
+                return DONE
             self.fanout.send(message, route)
             return DONE
         policy = member.terms.policy

@@ -128,13 +128,12 @@ class Routes:
     @ivar hooks: who is asked about what passes.
     """
 
-    hooks: Hooks | None = None
-
     def __init__(self, mount: str, filters: Filters, limit: int, stats: Stats) -> None:
         self._mount = mount
         self._filters = filters
         self._limit = (limit + 1) // 2
         self._stats = stats
+        self.hooks: Hooks | None = None
         self.known: dict[bytes, Route] = {}
         self._older: dict[bytes, Route] = {}
         self._deliveries = 0  # of the younger generation

@@ -30,6 +30,14 @@ _TOTALS: Final = (
     "dropped_ended",
     "dropped_hook",
     "dropped_retained",
+    "dropped_memory",
+    "half_open_closed",
+    "rate_exceeded",
+    "banned",
+    "banned_refused",
+    "logins_failed",
+    "logins_delayed",
+    "flapping",
     "refused_publishes",
     "protocol_errors",
     "plugin_errors",
@@ -66,6 +74,15 @@ class Stats:
     @ivar dropped_hook: copies that a plugin did not let leave.
     @ivar dropped_retained: messages that could not be retained for want of room.
     @ivar plugin_errors: exceptions of plugins.
+    @ivar dropped_memory: QoS 0 messages that were not sent to anybody because memory was short.
+    @ivar half_open: connections that have not been let in yet.
+    @ivar half_open_closed: those that were closed to make room for others.
+    @ivar rate_exceeded: CONNECTs that were refused because they came too fast.
+    @ivar banned: how often an address was banned.
+    @ivar banned_refused: connections that were refused because their address was.
+    @ivar logins_failed: wrong user names and passwords.
+    @ivar logins_delayed: logins whose answer was kept waiting.
+    @ivar flapping: CONNECTs that were refused because their client identifier is fought for.
     @ivar refused_publishes: messages that their publisher had no right to send.
     """
 
@@ -90,6 +107,15 @@ class Stats:
         self.dropped_ended = 0
         self.dropped_hook = 0
         self.dropped_retained = 0
+        self.dropped_memory = 0
+        self.half_open = 0
+        self.half_open_closed = 0
+        self.rate_exceeded = 0
+        self.banned = 0
+        self.banned_refused = 0
+        self.logins_failed = 0
+        self.logins_delayed = 0
+        self.flapping = 0
         self.refused_publishes = 0
         self.protocol_errors = 0
         self.plugin_errors = 0
@@ -124,14 +150,8 @@ class Stats:
         """
         Messages that did not reach a receiver they were for, whatever the reason.
         """
-        return (
-            self.dropped_full
-            + self.dropped_slow
-            + self.dropped_expired
-            + self.dropped_denied
-            + self.dropped_ended
-            + self.dropped_hook
-        )
+        kept = self.dropped_full + self.dropped_expired + self.dropped_denied + self.dropped_ended
+        return kept + self.dropped_slow + self.dropped_hook + self.dropped_memory
 
     def totals(self, turn: Turn) -> dict[str, int]:
         """
@@ -192,6 +212,15 @@ class Stats:
             ("publish/messages/dropped/session ended", str(self.dropped_ended)),
             ("publish/messages/dropped/plugin", str(self.dropped_hook)),
             ("publish/messages/dropped/not retained", str(self.dropped_retained)),
+            ("publish/messages/dropped/memory", str(self.dropped_memory)),
+            ("connections/half open", str(self.half_open)),
+            ("connections/half open closed", str(self.half_open_closed)),
+            ("connections/rate exceeded", str(self.rate_exceeded)),
+            ("connections/banned", str(self.banned_refused)),
+            ("connections/flapping", str(self.flapping)),
+            ("bans", str(self.banned)),
+            ("logins/failed", str(self.logins_failed)),
+            ("logins/delayed", str(self.logins_delayed)),
             ("publish/messages/refused", str(self.refused_publishes)),
             ("store/messages/count", kept),
             ("store/messages/bytes", str(self.retained_bytes + self.queued_bytes)),

@@ -12,12 +12,14 @@ from collections.abc import Callable
 from twisted.internet import tcp
 from twisted.internet.interfaces import IAddress
 
+#: Twisted's own connections, with nothing between them and the socket.
+PLAIN: tuple[type, ...]
 try:
     from twisted.internet import unix
 except ImportError:  # no UNIX sockets on this platform
-    _PLAIN: tuple[type, ...] = (tcp.Server, tcp.Client)
+    PLAIN = (tcp.Server, tcp.Client)
 else:
-    _PLAIN = (tcp.Server, tcp.Client, unix.Server, unix.Client)
+    PLAIN = (tcp.Server, tcp.Client, unix.Server, unix.Client)
 
 
 class Transport(typing.Protocol):
@@ -56,7 +58,7 @@ def writer(transport: Transport) -> Callable[[bytes], None]:
     Directly only to the plain transports, told by their exact type: TLS and wrappers forward unknown attributes, and
     the bytes would leave in the clear.
     """
-    if type(transport) in _PLAIN:
+    if type(transport) in PLAIN:
         return _DirectWriter(transport).write  # type: ignore[arg-type] # its type was looked at
     return transport.write
 

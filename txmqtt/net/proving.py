@@ -168,6 +168,7 @@ class ProvingProtocol(MQTTProtocol):
                 client=self.session.client_id[:64],
                 why=failure.getErrorMessage(),
             )
+            self._denied()
             again = "re-" if phase == OPEN else ""
             reason, why = reasons.NOT_AUTHORIZED, f"{again}authentication by {method!r} failed"
         self.session.end(reason, why)  # [MQTT5-4.12.0-4] [MQTT5-4.12.1-2]
@@ -179,6 +180,12 @@ class ProvingProtocol(MQTTProtocol):
         raise NotImplementedError
 
     def _answered(self) -> None:
+        raise NotImplementedError
+
+    def _denied(self) -> None:
+        """
+        The client is not who it says: whoever guesses is slowed.
+        """
         raise NotImplementedError
 
 

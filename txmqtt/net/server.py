@@ -4,30 +4,30 @@ The broker's side of a connection: who it is, whether they may come in, and what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from secrets import token_hex
-from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
-from twisted.cred.portal import Portal
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import Factory, connectionDone
-from twisted.logger import Logger, LogLevel
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Server
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txmqtt.broker.core import Broker
-from txmqtt.broker.terms import Terms
 from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
-from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import IMQTTUser, LoginUndecided, credentials_of
+from txmqtt.net.entry import Entry
+from txmqtt.net.fairness import pace_reads
 from txmqtt.net.proving import Avatar, ProvingProtocol, log_out
-from txmqtt.net.turns import TurnEnd
 from txmqtt.session.server import ServerSession
 from txmqtt.session.voice import CLOSED, NEW, OPENING
+
+if TYPE_CHECKING:
+    from txmqtt.net.server_factory import BrokerFactory
 
 _log = Logger()
 
@@ -40,9 +40,14 @@ _SHOWN = 64
 class MQTTServerProtocol(ProvingProtocol):
     """
     One client of the broker.
+
+    @ivar entry: its way through the door.
     """
 
+    _wire: Server
+    _whole_read = 1 << 30
     _entered = False
+    _said_name = ""
 
     def __init__(self, factory: BrokerFactory) -> None:
         broker = factory.broker
@@ -50,6 +55,7 @@ class MQTTServerProtocol(ProvingProtocol):
         super().__init__(broker.turn, factory.clock, factory.seconds, policy.close_timeout)
         self.factory = self._factory = factory
         self._turn_end = factory.turn_end
+        self.entry = Entry(self, factory.door, factory.terms)
         broker.turn.now = factory.seconds()
         self.session = ServerSession(
             broker.turn,
@@ -68,13 +74,32 @@ class MQTTServerProtocol(ProvingProtocol):
         super().connectionMade()
         self._factory.guests.add(self)
         self._factory.broker.stats.sockets += 1
-        self.session.nearer(self.session.deadline())
+        transport: object = self.transport
+        if isinstance(transport, Server):
+            self._factory.accepts.accepted(transport)
+            self._wire = transport
+            self._whole_read = transport.bufferSize
+        if not self.entry.knock():
+            # Only until the first bytes: what is asked for each read is asked for each message.
+            self.dataReceived = self._first_bytes  # type: ignore[method-assign]
+        if self.session.phase == NEW:
+            self.session.nearer(self.session.deadline())
+
+    def _first_bytes(self, data: bytes) -> None:
+        del self.dataReceived
+        self.entry.found()
+        self.dataReceived(data)
 
     def dataReceived(self, data: bytes) -> None:
         """
         Feed the conversation; whatever it stirred is written when the turn ends.
         """
-        self.session.feed(data, self._seconds())
+        if len(data) < self._whole_read:
+            self.session.feed(data, self._seconds())
+        else:
+            began = self._seconds()
+            self.session.feed(data, began)
+            self._whole_read = pace_reads(self._wire, self._seconds() - began)
         self._turn_end.read()
 
     @property
@@ -100,6 +125,13 @@ class MQTTServerProtocol(ProvingProtocol):
         """
         See C{ServerLink}: log in, then join.
         """
+        reason, why = self.entry.ask(packet, self._factory.broker.shedding, partial(self._login, packet))
+        if reason:
+            self.session.end(reason, why)
+
+    def _login(self, packet: Connect) -> None:
+        self.turn.now = self._seconds()
+        self._said_name = packet.username or ""
         credentials = credentials_of(packet, self.transport.getPeer(), self._certificate())
         method = self.session.method
         if method is not None:
@@ -115,6 +147,18 @@ class MQTTServerProtocol(ProvingProtocol):
     def _clocked(self, answer: Any, asked: float) -> Any:
         self._factory.broker.stats.logins.observe(self._seconds() - asked)
         return answer
+
+    def later(self, delay: float, call: Callable[..., object], *more: object) -> IDelayedCall:
+        """
+        For the entry: call something after so many seconds.
+        """
+        return self._clock.callLater(delay, call, *more)
+
+    def shut_out(self, reason: int, message: str) -> None:
+        """
+        For the entry: go, without a word if it has said none.
+        """
+        self.session.end(reason, message, self.session.phase == NEW)
 
     def _certificate(self) -> Any:
         """
@@ -134,8 +178,13 @@ class MQTTServerProtocol(ProvingProtocol):
         token = token_hex(16) if not packet.client_id else ""
         self.turn.now = self._seconds()
         sees_sys = permissions is not None or user.sees_sys
-        factory = self._factory
-        factory.broker.join(self.session, packet, user.name, permissions, token, factory.terms, sees_sys)
+        broker, terms = self._factory.broker, self._factory.terms
+        key = (terms.mount, packet.client_id)
+        reason, why = self.entry.enter(user.name, key, broker.registry.find(key))
+        if reason:
+            self.session.end(reason, why)
+        else:
+            broker.join(self.session, packet, user.name, permissions, token, terms, sees_sys)
         self._answered()
 
     def _answered(self) -> None:
@@ -150,6 +199,7 @@ class MQTTServerProtocol(ProvingProtocol):
         See C{ServerLink}.
         """
         self._entered = True
+        self.entry.inside()
         _log.info(
             "{peer} connected as {client!r}, user {user!r}, MQTT {version}, keep-alive {keep_alive} s",
             peer=self.peer,
@@ -172,8 +222,12 @@ class MQTTServerProtocol(ProvingProtocol):
             self.session.end(reasons.NOT_AUTHORIZED, "anonymous clients are not allowed here")
         else:
             user = _shown(packet.username or "")
+            self._denied()
             self.session.end(reasons.BAD_USER_NAME_OR_PASSWORD, f"wrong user name or password, for user {user!r}")
         self._answered()
+
+    def _denied(self) -> None:
+        self.entry.failed(self._said_name)
 
     def _failed(self, failure: Failure) -> None:
         """
@@ -187,6 +241,7 @@ class MQTTServerProtocol(ProvingProtocol):
         """
         See C{MQTTProtocol}.
         """
+        self.entry.leave()
         if reason < reasons.FAILURE:
             _log.info("{peer} {client!r} disconnected", peer=self.peer, client=self.client)
             return
@@ -194,8 +249,12 @@ class MQTTServerProtocol(ProvingProtocol):
         if self._entered:
             if reason in _BROKEN:
                 stats.protocol_errors += 1
+            elif reason == reasons.SESSION_TAKEN_OVER:
+                self.entry.taken_over((self._factory.terms.mount, self.session.client_id), self.peer)
         else:
             stats.connections_refused += 1
+        if self.entry.quiet:
+            return
         _log.info(
             "{peer} {client!r} {verb}: {why} ({reason})",
             peer=self.peer,
@@ -210,16 +269,15 @@ class MQTTServerProtocol(ProvingProtocol):
         See C{MQTTProtocol}.
         """
         phase = self.session.phase
-        if phase != CLOSED:
-            _log.emit(
-                # Whoever only looks whether somebody listens says nothing, and comes often.
-                LogLevel.debug if phase == NEW else LogLevel.info,
+        if phase not in (NEW, CLOSED):  # whoever only looks whether somebody listens says nothing, and comes often
+            _log.info(
                 "{peer} {client!r} went away: {why}",
                 peer=self.peer,
                 client=self.client,
                 why=reason.getErrorMessage(),
             )
         super().connectionLost(reason)
+        self.entry.leave()
         self._factory.left(self)
         self._log_out()
 
@@ -253,78 +311,3 @@ _BROKEN = frozenset(
         reasons.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
     )
 )
-
-
-class BrokerFactory(Factory):
-    """
-    Makes the broker's side of every connection of one listener.
-
-    @ivar terms: what they get who come in here.
-    @ivar portal: who may come in.
-    @ivar mechanisms: how a 5.0 client may prove in several steps who it is, by name.
-    @ivar clock: for the alarms of the connections.
-    @ivar seconds: a clock that never jumps, seconds.
-    @ivar turn_end: says when what was stirred is written.
-    @ivar guests: every connection that is not closed, those that have not said who they are included.
-    """
-
-    noisy = False
-
-    def __init__(
-        self,
-        broker: Broker,
-        portal: Portal,
-        clock: IReactorTime,
-        seconds: Callable[[], float] = monotonic,
-        terms: Terms | None = None,
-        mechanisms: Sequence[IMechanism] = (),
-    ) -> None:
-        self.broker = broker
-        self.terms = broker.terms if terms is None else terms
-        self.portal = portal
-        self.offer(mechanisms)
-        self.clock = clock
-        self.seconds = seconds
-        self.turn_end = TurnEnd(broker.turn, clock)
-        self.guests: set[MQTTServerProtocol] = set()
-        self._waiting: list[Deferred[None]] = []
-
-    def offer(self, mechanisms: Sequence[IMechanism]) -> None:
-        """
-        From now on a 5.0 client may prove in these ways who it is.
-        """
-        self.mechanisms = {mechanism.name: mechanism for mechanism in mechanisms}
-
-    def buildProtocol(self, addr: IAddress | None) -> MQTTServerProtocol:
-        """
-        See C{IProtocolFactory}.
-        """
-        return MQTTServerProtocol(self)
-
-    def shut(self, message: str) -> None:
-        """
-        Let go of everybody who is still here.
-        """
-        for guest in list(self.guests):
-            guest.session.server_reference = self.terms.policy.server_reference
-            guest.session.end(self.terms.at_shutdown, message)
-
-    def left(self, guest: MQTTServerProtocol) -> None:
-        """
-        A connection is closed.
-        """
-        self.guests.discard(guest)
-        if not self.guests:
-            waiting, self._waiting = self._waiting, []
-            for waiter in waiting:
-                waiter.callback(None)
-
-    def whenEmpty(self) -> Deferred[None]:
-        """
-        Fires when no connection is left.
-        """
-        if not self.guests:
-            return succeed(None)
-        waiter: Deferred[None] = Deferred()
-        self._waiting.append(waiter)
-        return waiter

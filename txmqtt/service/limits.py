@@ -29,6 +29,26 @@ RANGES = {
     "connect_timeout": Range(0.1, 3600),
     "opening_bytes": Range(64, MAX_PACKET),
     "close_timeout": Range(0.1, 3600),
+    "max_half_open": Range(1, UNBOUNDED),
+    "max_connections_per_address": Range(0, UNBOUNDED),
+    "max_connections_per_user": Range(0, UNBOUNDED),
+    "max_connection_rate": Range(0, UNBOUNDED),
+    "connection_burst": Range(1, UNBOUNDED),
+    "max_connection_rate_per_address": Range(0, UNBOUNDED),
+    "connection_burst_per_address": Range(1, UNBOUNDED),
+    "login_delay": Range(0, 60),
+    "max_delayed_logins": Range(0, UNBOUNDED),
+    "ban_failures": Range(0, UNBOUNDED),
+    "ban_window": Range(1, 30 * 86_400),
+    "ban_time": Range(1, 365 * 86_400),
+    "max_takeovers": Range(0, UNBOUNDED),
+    "takeover_window": Range(1, 86_400),
+    "takeover_pause": Range(0, 86_400),
+    "max_client_id_bytes": Range(23, _U16),  # [MQTT5-3.1.3-5] [MQTT311-3.1.3-5]
+    "max_user_name_bytes": Range(0, _U16),
+    "max_will_payload": Range(0, _U16),
+    "min_keep_alive": Range(0, _U16),
+    "max_memory": Range(0, UNBOUNDED),
     "max_packet_size": Range(64, MAX_PACKET),
     "max_topic_levels": Range(1, _U16),
     "max_subscriptions": Range(1, UNBOUNDED),
@@ -62,6 +82,7 @@ RANGES = {
 #: What a limit that is a word may say; those that stand in neither table are free text or yes and no.
 CHOICES: dict[str, tuple[str, ...]] = {
     "redirect": ("never", "full", "always", "moved"),
+    "ban_answer": ("close", "say"),
 }
 
 #: Limits that may be others for one listener: those of its connections and of what clients say on them.

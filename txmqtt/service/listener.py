@@ -30,7 +30,7 @@ from txmqtt.codec.errors import MQTTError
 from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import Anybody, LocalUser, Realm
 from txmqtt.net.endpoints import beneath, server_endpoint
-from txmqtt.net.server import BrokerFactory
+from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.service.config import only_from_here
 
 _log = Logger()

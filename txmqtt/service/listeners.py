@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from txmqtt.broker.core import Broker
 from txmqtt.codec.errors import MQTTError
 from txmqtt.net.options import IReloadable
-from txmqtt.net.server import BrokerFactory
+from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.service.listener import Listener, Place
 
 

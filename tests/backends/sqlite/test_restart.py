@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from tests.backends.sqlite.support_disk import DiskTestCase
 from tests.broker.support import will
+from txmqtt.backends.sqlite.backend import SqliteBackend
 from txmqtt.codec.constants import PUBCOMP, PUBREC, PUBREL
 from txmqtt.codec.packets import Ack, Connack, Publish, Subscription
 from txmqtt.codec.properties import Properties
@@ -99,6 +100,20 @@ class SessionTests(DiskTestCase):
         self.stop()
         self.assertEqual((self.stats.publish_received, self.stats.connections_total), (1, 1))
         self.assertEqual((self.town.turn.bytes_received, self.stats.connections), (received, 0))
+
+    def test_notes(self) -> None:
+        """
+        What is noted under a name is there after a stop, as it was said last, and what never was is None.
+        """
+        backend = self.town.backend
+        assert isinstance(backend, SqliteBackend)
+        backend.note("bans", {"bans": []})
+        backend.note("bans", {"bans": [["192.0.2.1", 5.5, True]]})
+        self.stop()
+        again = self.town.backend
+        assert isinstance(again, SqliteBackend)
+        self.assertEqual(again.noted("bans"), {"bans": [["192.0.2.1", 5.5, True]]})
+        self.assertIsNone(again.noted("else"))
 
 
 class QueueTests(DiskTestCase):

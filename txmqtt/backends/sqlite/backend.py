@@ -8,7 +8,6 @@ nobody waited for is said again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
@@ -20,6 +19,7 @@ from txmqtt.backends.sqlite import files
 from txmqtt.backends.sqlite.batch import Batch
 from txmqtt.backends.sqlite.journal import Journal
 from txmqtt.backends.sqlite.ledger import SqliteLedger
+from txmqtt.backends.sqlite.notes import Notes
 from txmqtt.backends.sqlite.opening import Opening
 from txmqtt.backends.sqlite.recovery import recover
 from txmqtt.backends.sqlite.retained import SqliteRetained
@@ -104,12 +104,14 @@ class SqliteBackend:
         self._retained = SqliteRetained(self._shelves, self.journal)
         self._lost: list[Batch] = []
         self._hall: Hall | None = None
-        self._noted: dict[str, int] = {}
-        # The queues answer for themselves.
+        self._notes = Notes(self.journal)
+        # The queues answer for themselves, and so do the notes.
         self.want = self._owed.want
         self.settle = self._owed.settle
         self.recall = self._owed.recall
         self.discard = self._owed.discard
+        self.note = self._notes.put
+        self.noted = self._notes.find
 
     def attach(self, hall: Hall) -> None:
         """
@@ -134,9 +136,9 @@ class SqliteBackend:
 
         @raise StoreError: the file can't be read.
         """
-        found, totals = recover(self.journal, self._owed, self._ledger, self._shelves)
-        self._noted = totals.get(TOTALS, {})
-        self._stats.resume(self._turn, self._noted)
+        found, notes = recover(self.journal, self._owed, self._ledger, self._shelves)
+        self._notes.recovered(notes)
+        self._stats.resume(self._turn, notes.get(TOTALS, {}))
         return found
 
     def revived(self, lease: Lease, grants: list[Grant]) -> None:
@@ -322,10 +324,7 @@ class SqliteBackend:
         self._note_totals()
 
     def _note_totals(self) -> None:
-        totals = self._stats.totals(self._turn)
-        if totals != self._noted:
-            self._noted = totals
-            self.journal.put(NOTE, (TOTALS, json.dumps(totals)))
+        self.note(TOTALS, self._stats.totals(self._turn))
 
     def figures(self) -> list[tuple[str, str]]:
         """
