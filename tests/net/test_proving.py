@@ -17,7 +17,7 @@ from txmqtt.codec.constants import PUBACK
 from txmqtt.codec.packets import Ack, Auth, Connack, Pingreq, Pingresp, Publish
 from txmqtt.codec.properties import Properties
 from txmqtt.net.access.mechanisms import Challenge, IExchange, IMechanism, Success
-from txmqtt.net.auth import Identity, Realm, User
+from txmqtt.net.auth import Identity, LoginUndecided, Realm, User
 from txmqtt.net.server_factory import BrokerFactory
 
 
@@ -247,6 +247,13 @@ class OpeningTests(ProvingTestCase):
                 self.assertEqual(self.codes(client), [("Connack", 0x88)])
                 self.assertEqual(len(self.flushLoggedErrors(RuntimeError, TypeError)), 1)
 
+    def test_undecided(self) -> None:
+        """
+        A method that can't tell now sends its client away with the reason for that.
+        """
+        self.offer(LoginUndecided("too much to do", 0x89))
+        self.assertEqual(self.codes(self.knock()), [("Connack", 0x89)])
+
     def test_gone(self) -> None:
         """
         Whoever does not wait is forgotten: nobody stays logged in.
@@ -390,6 +397,19 @@ class RenewalTests(ProvingTestCase):
         client.leave()
         waiting.callback(None)
         self.assertEqual(self.realm.inside, [])
+
+    def test_after_a_change(self) -> None:
+        """
+        Who proves itself again does so to what is offered by then; if that is nothing, it is let go.
+        """
+        client, before = self.inside()
+        after = Scripted("M", Success("ann"))
+        self.factory.offer([after])
+        client.say(auth(0x19))
+        self.assertEqual((client.heard(), len(before.begun), len(after.begun)), ([auth(0x00)], 1, 1))
+        self.factory.offer([])
+        client.say(auth(0x19))
+        self.assertEqual(self.codes(client), [("Disconnect", 0x87)])
 
     def test_logout_fails(self) -> None:
         """

@@ -10,7 +10,6 @@ from typing import Any
 
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import LoginFailed
-from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,7 +19,7 @@ from txmqtt.broker.registry import Member
 from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
 from txmqtt.net.access.mechanisms import Challenge, IExchange, IMechanism, Success
-from txmqtt.net.auth import AvatarId, IMQTTUser, identity
+from txmqtt.net.auth import AvatarId, IMQTTUser, LoginUndecided, identity
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.session.server import ServerSession
 from txmqtt.session.voice import OPEN, OPENING
@@ -40,30 +39,24 @@ class ProvingProtocol(MQTTProtocol):
 
     _user: str | None = None
     _logout: Callable[[], object] | None = None
-    _mechanism: IMechanism | None = None
     _exchange: IExchange | None = None
     _said: Any = None
-    _realm: Any = None
     _packet: Connect | None = None
     _proven: str | None = None
 
-    def _prove(
-        self, packet: Connect, method: str, said: ICredentials, offered: Mapping[str, IMechanism], realm: IRealm
-    ) -> None:
+    def _prove(self, packet: Connect, method: str, said: ICredentials) -> None:
         """
         Let a client in that names an authentication method, if it proves who it is.
 
         @param said: what CONNECT and its connection say of who it is.
         """
-        mechanism = offered.get(method)
-        if mechanism is None:  # [MQTT5-4.12.0-1]
+        offered = self._offered()
+        if method not in offered:  # [MQTT5-4.12.0-1]
             names = ", ".join(sorted(offered)) or "none"
             self.session.end(
                 reasons.BAD_AUTHENTICATION_METHOD, f"authentication method {method[:64]!r}; supported: {names}"
             )
             return
-        self._mechanism = mechanism
-        self._realm = realm
         self._said = said
         self._packet = packet
         self._begin(packet.properties.authentication_data if packet.properties is not None else None)
@@ -92,9 +85,11 @@ class ProvingProtocol(MQTTProtocol):
         """
         The client has spoken, and is answered.
         """
-        mechanism = self._mechanism
-        assert mechanism is not None
+        method = self.session.method or ""
         if self._exchange is None:
+            mechanism = self._offered().get(method)
+            if mechanism is None:
+                raise LoginFailed("it is no longer offered")
             self._exchange = mechanism.begin(self._said)
         answer: object = await maybeDeferred(self._exchange.step, data)
         self.turn.now = self._seconds()
@@ -104,7 +99,7 @@ class ProvingProtocol(MQTTProtocol):
         elif isinstance(answer, Success):
             await self._succeeded(answer)
         else:
-            raise TypeError(f"{mechanism.name} answered {type(answer).__name__}; expected Challenge or Success")
+            raise TypeError(f"{method!r} answered {type(answer).__name__}; expected Challenge or Success")
 
     async def _succeeded(self, success: Success) -> None:
         self._exchange = None
@@ -125,7 +120,7 @@ class ProvingProtocol(MQTTProtocol):
             self._replace(avatar, success.data)
 
     async def _avatar(self, avatar_id: AvatarId) -> Avatar:
-        asked: Deferred[Avatar] = maybeDeferred(self._realm.requestAvatar, avatar_id, self._said, IMQTTUser)
+        asked: Deferred[Avatar] = maybeDeferred(self._realm().requestAvatar, avatar_id, self._said, IMQTTUser)
         return await asked
 
     def _replace(self, avatar: Avatar, last_word: bytes | None) -> None:
@@ -158,7 +153,10 @@ class ProvingProtocol(MQTTProtocol):
             return
         self.turn.now = self._seconds()
         method = self.session.method
-        if failure.check(LoginFailed) is None:
+        error: Any = failure.value
+        if failure.check(LoginUndecided) is not None:
+            reason, why = error.reason, str(error)
+        elif failure.check(LoginFailed) is None:
             _log.failure("{method!r} could not be judged", failure=failure, method=method)
             reason, why = reasons.SERVER_UNAVAILABLE, "the authentication could not be judged"
         else:
@@ -175,6 +173,18 @@ class ProvingProtocol(MQTTProtocol):
         self._answered()
 
     # What the rest of the protocol does about it
+
+    def _offered(self) -> Mapping[str, IMechanism]:
+        """
+        The mechanisms that there are at this time, by name.
+        """
+        raise NotImplementedError
+
+    def _realm(self) -> Any:
+        """
+        Who makes avatars at this time, an C{IRealm}.
+        """
+        raise NotImplementedError
 
     def _welcome(self, answer: Avatar, packet: Connect) -> None:
         raise NotImplementedError

@@ -4,7 +4,7 @@ The broker's side of a connection: who it is, whether they may come in, and what
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connect
+from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import IMQTTUser, LoginUndecided, credentials_of
 from txmqtt.net.entry import Entry
 from txmqtt.net.fairness import pace_reads
@@ -135,7 +136,7 @@ class MQTTServerProtocol(ProvingProtocol):
         credentials = credentials_of(packet, self.transport.getPeer(), self._certificate())
         method = self.session.method
         if method is not None:
-            self._prove(packet, method, credentials, self._factory.mechanisms, self._factory.portal.realm)
+            self._prove(packet, method, credentials)
             return
         login = self._factory.portal.login(credentials, credentials, IMQTTUser)
         login.addBoth(self._clocked, self._seconds())
@@ -143,6 +144,12 @@ class MQTTServerProtocol(ProvingProtocol):
         # same, and with it the logout.
         login.addCallbacks(self._welcome, self._turn_away, callbackArgs=(packet,), errbackArgs=(packet,))
         login.addErrback(self._failed)
+
+    def _offered(self) -> Mapping[str, IMechanism]:
+        return self._factory.mechanisms
+
+    def _realm(self) -> Any:
+        return self._factory.portal.realm
 
     def _clocked(self, answer: Any, asked: float) -> Any:
         self._factory.broker.stats.logins.observe(self._seconds() - asked)

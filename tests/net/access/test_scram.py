@@ -8,12 +8,13 @@ import contextlib
 import os
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.cred.error import LoginFailed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from tests.codec.strategies import brief
 from txmqtt.codec.errors import RemoteProtocolError
 from txmqtt.net.access.mechanisms import Challenge, IExchange, IMechanism, Success
 from txmqtt.net.access.scram import scram_line
@@ -219,7 +220,7 @@ class LoginTests(ScramTestCase):
 
 
 class HostileTests(ScramTestCase):
-    @settings(max_examples=150, deadline=None, database=None)
+    @brief
     @given(
         st.one_of(st.binary(max_size=60), st.text("nryp=,a\u0627\u00ad1 ", max_size=30).map(str.encode)),
         st.one_of(st.binary(max_size=60), st.text("cvrpbiws=,+/A", max_size=60).map(str.encode)),
