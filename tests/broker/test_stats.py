@@ -31,7 +31,7 @@ class StatsTests(SynchronousTestCase):
         So is what the conversations count.
         """
         before = dict(Stats().topics(Turn(), 0, "0"))
-        for name in ("bytes_received", "bytes_sent", "packets_received", "packets_sent", "publishes_sent"):
+        for name in ("bytes_received", "bytes_sent", "packets_received", "packets_sent", "publishes_sent", "throttled"):
             turn = Turn()
             setattr(turn, name, 7)
             with self.subTest(name=name):

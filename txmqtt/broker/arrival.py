@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from txmqtt.broker.metering import measure
 from txmqtt.broker.registry import Member
 from txmqtt.broker.routes import reserved
 from txmqtt.broker.shapes import Claim, Lease, Permissions
@@ -184,6 +185,7 @@ class Arrival:
         repeat_releases(session, released)
         if member.owed and member.session is session:
             broker.give_credit(member, session)
+        measure(member)
         session.begin()
 
     def _announced(self, keep_alive: int) -> Properties | None:

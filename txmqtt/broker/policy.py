@@ -60,6 +60,12 @@ class Policy:
         refused too.
     @ivar store_bytes: memory that messages may take which wait for the disk; then likewise.
     @ivar sys_interval: between two publications of the counters under C{$SYS/broker}; 0 for never.
+    @ivar publish_rate: messages a second that one client may publish; one that publishes faster is not read until the
+        next may pass, at most 5 s at a time, and loses nothing; 0 for any number, since most brokers serve their own.
+    @ivar publish_burst: so many at once, before the rate counts; 0 for those of one second.
+    @ivar byte_rate: bytes a second of the messages that one client publishes; likewise.
+    @ivar byte_burst: so many at once; 0 for those of one second. A larger message passes alone, and the next waits for
+        what it took.
     """
 
     max_connections: int = 100_000
@@ -93,6 +99,10 @@ class Policy:
     store_operations: int = 100_000
     store_bytes: int = 64 * _MIB
     sys_interval: float = 10.0
+    publish_rate: float = 0.0
+    publish_burst: int = 0
+    byte_rate: float = 0.0
+    byte_burst: int = 0
 
 
 DEFAULTS = Policy()

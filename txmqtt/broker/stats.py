@@ -29,7 +29,14 @@ _TOTALS: Final = (
     "protocol_errors",
     "wills_sent",
 )
-_TOTALS_OF_TURNS: Final = ("bytes_received", "bytes_sent", "packets_received", "packets_sent", "publishes_sent")
+_TOTALS_OF_TURNS: Final = (
+    "bytes_received",
+    "bytes_sent",
+    "packets_received",
+    "packets_sent",
+    "publishes_sent",
+    "throttled",
+)
 
 
 class Stats:
@@ -151,4 +158,5 @@ class Stats:
             ("shared_subscriptions/count", str(self.shared_subscriptions)),
             ("wills/sent", str(self.wills_sent)),
             ("routes/forgotten", str(self.routes_forgotten)),
+            ("publish/messages/throttled", str(turn.throttled)),
         ]

@@ -55,6 +55,10 @@ RANGES = {
     "store_operations": Range(1, UNBOUNDED),
     "store_bytes": Range(1, UNBOUNDED),
     "sys_interval": Range(0, 86_400),
+    "publish_rate": Range(0, UNBOUNDED),
+    "publish_burst": Range(0, UNBOUNDED),
+    "byte_rate": Range(0, UNBOUNDED),
+    "byte_burst": Range(0, UNBOUNDED),
 }
 
 

@@ -18,6 +18,7 @@ class Turn:
     @ivar now: seconds of a clock that never jumps: for the deadlines of connections.
     @ivar skew: what to add to C{now} for wall time: for all that is stored or told to others.
     @ivar bytes_received: in all since the start; likewise C{bytes_sent}, C{packets_received}, C{packets_sent}.
+    @ivar throttled: how often somebody who published too fast was not read for a while.
     @ivar publishes_sent: messages sent at QoS 1 and 2, repeats not counted.
     @ivar closing: called at the end of the turn, before the writes: a store begins to write what the turn has changed.
     """
@@ -30,6 +31,7 @@ class Turn:
         self.packets_received = 0
         self.packets_sent = 0
         self.publishes_sent = 0
+        self.throttled = 0
         self.touched: list[Voice] = []
         self.closing: Callable[[], object] | None = None
 
