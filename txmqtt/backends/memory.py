@@ -36,6 +36,7 @@ class MemoryBackend:
         self.open = self._owed.open
         self.close = self._owed.close
         self.discard = self._owed.discard
+        self.room = self._owed.room
         self.want = self._owed.want
         self.settle = self._owed.settle
         self.recall = self._owed.recall

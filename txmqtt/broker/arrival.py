@@ -225,3 +225,8 @@ class Arrival:
         See C{Owner}: nothing is wanted yet.
         """
         raise AssertionError("a delivery without credit")
+
+    def overrun(self) -> None:
+        """
+        See C{Owner}: it has not been asked to take anything yet.
+        """

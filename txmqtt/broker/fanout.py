@@ -4,12 +4,18 @@ One message to everybody on its route: once to each, at the right QoS, the same 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from txmqtt.broker.routes import Delivery, Route
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.constants import MQTT5
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import REFUSED, Outbound
+from txmqtt.session.server import ServerSession
 from txmqtt.session.turn import Turn
+
+if TYPE_CHECKING:
+    from txmqtt.broker.registry import Member
 
 #: What C{Fanout.send} reports.
 NOBODY_TOOK_IT = 0
@@ -73,8 +79,11 @@ class Fanout:
                 if session.post(item) != REFUSED:
                     posted += 1
                 else:
-                    full += 1
-                    self._stats.dropped_full += 1
+                    verdict = self._crowded(session, member, item)
+                    if verdict == TAKEN:
+                        posted += 1
+                    elif verdict == ALL_FULL:
+                        full += 1
         self._stats.publish_sent += taken
         self._turn.packets_sent += taken
         if route.groups and qos == 0:
@@ -82,6 +91,25 @@ class Fanout:
         if taken or posted:
             return TAKEN
         return ALL_FULL if full else NOBODY_TOOK_IT
+
+    def _crowded(self, session: ServerSession, member: Member, item: Outbound) -> int:
+        """
+        Its queue is full: do as the policy says.
+
+        @return: C{TAKEN} when there was room after all, C{ALL_FULL} when its publisher may be told, C{NOBODY_TOOK_IT}
+            when it is dropped as it should be.
+        """
+        stats, way = self._stats, member.terms.policy.queue_full
+        outgoing = session.outgoing
+        if way == "drop_oldest" and outgoing is not None:
+            while outgoing.drop_oldest():
+                stats.dropped_full += 1
+                if session.post(item) != REFUSED:
+                    return TAKEN
+        stats.dropped_full += 1
+        if way == "disconnect":
+            member.overrun()
+        return NOBODY_TOOK_IT if way == "drop_oldest" or way == "drop_newest" else ALL_FULL
 
     def _to_groups(self, message: Message, route: Route) -> int:
         taken = 0

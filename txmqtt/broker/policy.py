@@ -66,6 +66,19 @@ class Policy:
     @ivar byte_rate: bytes a second of the messages that one client publishes; likewise.
     @ivar byte_burst: so many at once; 0 for those of one second. A larger message passes alone, and the next waits for
         what it took.
+    @ivar queue_full: what becomes of a QoS 1 or 2 message that finds the queue of a receiver full: C{refuse}, dropped
+        and counted, and its 5.0 publisher is answered 0x97 when no receiver could take it; C{drop_oldest}, the oldest
+        that waits makes room; C{drop_newest}, dropped and counted, and its publisher is told of success; C{hold}, what
+        a publisher of this listener sends is acknowledged when every receiver has room; C{disconnect}, the receiver is
+        let go with 0x97. The default loses nothing unsaid on 5.0, and nobody waits for a slow receiver.
+    @ivar hold_limit: with C{hold}, messages of one publisher that may wait; the next is answered 0x97 (3.x: the
+        connection is closed). As many as the Receive Maximum that we announce by default.
+    @ivar hold_seconds: with C{hold}, how long one may wait; then it goes to those who have room, and if nobody has it
+        is answered likewise. Shorter than the time after which clients give up.
+    @ivar max_total_queued_messages: QoS 1 and 2 messages in all queues together, those under way to sessions that last
+        included; a new one finds no room then, whatever its own queue has. So many rows are a few GiB on disk.
+    @ivar max_total_queued_bytes: memory, or with a store space on disk, that they may take: half of what a small
+        server has.
     """
 
     max_connections: int = 100_000
@@ -103,6 +116,11 @@ class Policy:
     publish_burst: int = 0
     byte_rate: float = 0.0
     byte_burst: int = 0
+    queue_full: str = "refuse"
+    hold_limit: int = 100
+    hold_seconds: float = 10.0
+    max_total_queued_messages: int = 10_000_000
+    max_total_queued_bytes: int = 4 * 1024 * _MIB
 
 
 DEFAULTS = Policy()

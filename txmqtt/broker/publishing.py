@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from txmqtt.broker.fanout import ALL_FULL, NOBODY_TOOK_IT, TAKEN, Fanout
 from txmqtt.broker.onward import Onward
+from txmqtt.broker.patience import Line, crowded
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.registry import Member, Mount
 from txmqtt.broker.routes import Route
@@ -32,6 +33,7 @@ class Publishing:
 
     @ivar turn: shared by every conversation of this broker.
     @ivar terms: what is in force where no listener has terms of its own.
+    @ivar lines: publishers of whom something waits until its receivers have room.
     """
 
     def __init__(self, policy: Policy, turn: Turn, stats: Stats, backend: Backend) -> None:
@@ -40,6 +42,7 @@ class Publishing:
         self.stats = stats
         self.backend = backend
         self.fanout = Fanout(turn, stats)
+        self.lines: dict[Line, None] = {}
         self._mounts: dict[str, Mount] = {}
         self._onward = Onward(self.fanout)
 
@@ -87,16 +90,45 @@ class Publishing:
         if qos == 0 and not packet.retain:
             self.fanout.send(message, route)
             return DONE
-        if packet.retain or route.stored or (qos == 2 and (member.durable or member.onward is not None)):
-            remembered = packet.packet_id if qos == 2 and member.durable else 0
-            ticket = self._accept(message, route, member, remembered, session.version == MQTT5)
-            if ticket.done and session.version < MQTT5 and ticket is not UNAVAILABLE:
-                return DONE  # 3.x can only say that it arrived; what became of it is counted
-            return ticket
+        if qos and member.terms.policy.queue_full == "hold":
+            held = self._hold(message, route, member, packet.packet_id, session.version)
+            if held is not None:
+                return held
+        ticket = self.take(message, route, member, packet.packet_id, session.version)
+        if ticket.done and session.version < MQTT5 and ticket is not UNAVAILABLE:
+            return DONE  # 3.x can only say that it arrived; what became of it is counted
+        return ticket
+
+    def take(self, message: Message, route: Route, member: Member, packet_id: int, version: int) -> Ticket:
+        """
+        A message that may be published goes to all who get it; only not at QoS 0 without being retained.
+
+        @return: what 5.0 is told; to 3.x all is well that is done, unless nothing can be kept.
+        """
+        qos = message.qos
+        if message.retain or route.stored or (qos == 2 and (member.durable or member.onward is not None)):
+            remembered = packet_id if qos == 2 and member.durable else 0
+            return self._accept(message, route, member, remembered, version == MQTT5)
         taken = self.fanout.send(message, route)
-        if taken == TAKEN or session.version < MQTT5:
+        if taken == TAKEN:
             return DONE
         return FULL if taken == ALL_FULL else NOBODY if route.empty else DONE
+
+    def room(self, message: Message, route: Route) -> Ticket:
+        """
+        Done when everybody on the route has room; otherwise settled when there may be some.
+        """
+        return crowded(self, message, route)
+
+    def _hold(self, message: Message, route: Route, member: Member, packet_id: int, version: int) -> Ticket | None:
+        line = member.line
+        room = crowded(self, message, route)
+        if line is None or not len(line):
+            if room.done:
+                return None
+            if line is None:
+                line = member.line = Line(self, member)
+        return line.admit(message, packet_id, version, room)
 
     def _refuse(self, session: ServerSession, verdict: Ticket) -> Ticket:
         self.stats.refused_publishes += 1

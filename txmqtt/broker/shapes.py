@@ -145,6 +145,11 @@ class Owner(Protocol):
             C{want} asks for it again.
         """
 
+    def overrun(self) -> None:
+        """
+        A message found no room in your queue, and the policy is to let you go for that.
+        """
+
 
 class Reader(Protocol):
     """
@@ -241,6 +246,13 @@ class Backend(Protocol):
         @return: done with 0 when nothing has to be waited for; done with 0x97 when nobody who is owed it had room; at
             QoS 1 and 2 C{UNRETAINED} when it could not be retained: then nobody is owed it either; C{UNAVAILABLE} when
             nothing can be kept for now.
+        """
+
+    def room(self, message: Message, route: Route) -> Ticket:
+        """
+        Whether all that the route says are owed a message have room for it.
+
+        @return: done if so, or if their policy is to drop; otherwise it is settled when some may have come free.
         """
 
     def want(self, lease: Lease, more: int) -> None:

@@ -28,6 +28,9 @@ _TOTALS: Final = (
     "refused_publishes",
     "protocol_errors",
     "wills_sent",
+    "held",
+    "held_refused",
+    "overruns",
 )
 _TOTALS_OF_TURNS: Final = (
     "bytes_received",
@@ -51,6 +54,9 @@ class Stats:
     @ivar dropped_denied: messages that their receiver had the right to when they were kept for it, and has no more.
     @ivar dropped_ended: messages that ended with the session or group they were for.
     @ivar dropped_retained: messages that could not be retained for want of room.
+    @ivar held: messages whose acknowledgement had to wait until every receiver had room.
+    @ivar held_refused: those of them, and those that found too many waiting, for which there was none in time.
+    @ivar overruns: receivers that were let go because their queue was full.
     @ivar refused_publishes: messages that their publisher had no right to send.
     """
 
@@ -80,6 +86,9 @@ class Stats:
         self.queued = 0
         self.queued_bytes = 0
         self.wills_sent = 0
+        self.held = 0
+        self.held_refused = 0
+        self.overruns = 0
 
     def drop(self, count: int, reason: int) -> None:
         """
@@ -158,5 +167,8 @@ class Stats:
             ("shared_subscriptions/count", str(self.shared_subscriptions)),
             ("wills/sent", str(self.wills_sent)),
             ("routes/forgotten", str(self.routes_forgotten)),
+            ("publish/messages/held", str(self.held)),
+            ("publish/messages/held/refused", str(self.held_refused)),
+            ("connections/overrun", str(self.overruns)),
             ("publish/messages/throttled", str(turn.throttled)),
         ]

@@ -59,11 +59,17 @@ RANGES = {
     "publish_burst": Range(0, UNBOUNDED),
     "byte_rate": Range(0, UNBOUNDED),
     "byte_burst": Range(0, UNBOUNDED),
+    "hold_limit": Range(0, UNBOUNDED),
+    "hold_seconds": Range(0.1, 3600),
+    "max_total_queued_messages": Range(0, UNBOUNDED),
+    "max_total_queued_bytes": Range(0, UNBOUNDED),
 }
 
 
 #: What a limit that is a word may say; those that stand in neither table are free text or yes and no.
-CHOICES: dict[str, tuple[str, ...]] = {}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "queue_full": ("refuse", "drop_oldest", "drop_newest", "hold", "disconnect"),
+}
 
 _BOOLEANS = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
 

@@ -11,6 +11,18 @@ if TYPE_CHECKING:
     from txmqtt.session.voice import Voice
 
 
+class Later:
+    """
+    Something that is done when the turn ends, because it must not be done in the middle of something else.
+    """
+
+    def go_on(self) -> None:
+        """
+        Do it.
+        """
+        raise NotImplementedError
+
+
 class Turn:
     """
     What one turn of the reactor shares: the time, and who has something to write at its end.
@@ -20,6 +32,7 @@ class Turn:
     @ivar bytes_received: in all since the start; likewise C{bytes_sent}, C{packets_received}, C{packets_sent}.
     @ivar throttled: how often somebody who published too fast was not read for a while.
     @ivar publishes_sent: messages sent at QoS 1 and 2, repeats not counted.
+    @ivar later: done at the end of the turn, before all that follows.
     @ivar closing: called at the end of the turn, before the writes: a store begins to write what the turn has changed.
     """
 
@@ -33,6 +46,7 @@ class Turn:
         self.publishes_sent = 0
         self.throttled = 0
         self.touched: list[Voice] = []
+        self.later: list[Later] = []
         self.closing: Callable[[], object] | None = None
 
     @property
@@ -46,6 +60,10 @@ class Turn:
         """
         One write for each conversation that has something to say. Every entry from the reactor ends here.
         """
+        while self.later:
+            later, self.later = self.later, []
+            for each in later:
+                each.go_on()
         if self.closing is not None:
             self.closing()
         touched = self.touched

@@ -105,7 +105,7 @@ class SqliteBackend:
         self._lost: list[Batch] = []
         self._hall: Hall | None = None
         self._noted: dict[str, int] = {}
-        # The queues answer for themselves.
+        self.room = self._owed.room
         self.want = self._owed.want
         self.settle = self._owed.settle
         self.recall = self._owed.recall
