@@ -20,6 +20,7 @@ from txmqtt.broker.shapes import (
     Backend,
     Claim,
     Lease,
+    Rest,
 )
 from txmqtt.broker.shared import Group
 from txmqtt.broker.stats import Stats
@@ -112,10 +113,12 @@ class Reader:
         self.messages: list[Message] = []
         self.finished = False
 
-    def page(self, messages: list[Message], last: bool) -> None:
+    def page(self, messages: list[Message], last: bool, rest: Rest | None) -> None:
         assert not self.finished
         self.messages.extend(messages)
         self.finished = last
+        if rest is not None:
+            rest.following(self)
 
 
 class Promises(_Mixin):

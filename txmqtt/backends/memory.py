@@ -85,9 +85,9 @@ class MemoryBackend:
 
     def find(self, mount: str, filter: bytes, reader: Reader) -> None:
         """
-        See C{Backend.find}: all of it in one page.
+        See C{Backend.find}.
         """
-        reader.page(self._shelves.find(mount, filter, self._turn.wall), True)
+        self._shelves.find(mount, filter, self._turn, reader)
 
     def survivors(self) -> list[Survivor]:
         """

@@ -104,7 +104,10 @@ class Arrival:
         will = self._packet.will
         if will is None:
             return 0
-        if levels(will.topic) > self._terms.policy.max_topic_levels:
+        policy = self._terms.policy
+        if len(will.payload) > policy.max_will_payload:
+            return reasons.QUOTA_EXCEEDED
+        if levels(will.topic) > policy.max_topic_levels or len(will.topic) > policy.max_topic_bytes:
             return reasons.TOPIC_NAME_INVALID
         if reserved(will.topic):
             return reasons.NOT_AUTHORIZED

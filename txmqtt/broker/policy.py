@@ -50,7 +50,8 @@ class Policy:
     @ivar max_retained_messages: in the store; a message to a new topic that finds no room is refused with 0x97, and
         counted; at QoS 0 and on 3.x it can't be refused and is sent to those who listen.
     @ivar max_retained_bytes: memory that all retained messages may take.
-    @ivar retained_page: retained messages sent in one go to one new subscription; the rest as the client reads.
+    @ivar retained_page: retained messages sent in one turn to one new subscription, a few milliseconds' work; the rest
+        as the client reads.
     @ivar max_routes: topics whose receivers are remembered; those not in use are forgotten, and found anew when needed.
     @ivar resend_interval: 3.x only: how long a QoS 1 or 2 packet may be unanswered before it is sent again; 0 for
         never.
@@ -66,6 +67,16 @@ class Policy:
     @ivar byte_rate: bytes a second of the messages that one client publishes; likewise.
     @ivar byte_burst: so many at once; 0 for those of one second. A larger message passes alone, and the next waits for
         what it took.
+    @ivar max_topic_bytes: of topics and filters; a longer one is refused like one that is too deep. By default what the
+        standard allows.
+    @ivar max_filters_per_packet: of one SUBSCRIBE; the others in it are refused with 0x97 (3.1.1: 0x80). A packet of
+        many thousands would keep all others waiting.
+    @ivar max_retained_payload: a message with more is not retained, as when there is no room. By default as much as a
+        packet may have.
+    @ivar max_will_payload: of the will of a CONNECT, which is refused with 0x97 otherwise (3.x: 3). By default what the
+        standard allows.
+    @ivar max_message_expiry: how long a message may wait or be retained, seconds; an interval that is longer or absent
+        is made this, on 3.x too; 0 for any, since most who keep messages mean to.
     @ivar queue_full: what becomes of a QoS 1 or 2 message that finds the queue of a receiver full: C{refuse}, dropped
         and counted, and its 5.0 publisher is answered 0x97 when no receiver could take it; C{drop_oldest}, the oldest
         that waits makes room; C{drop_newest}, dropped and counted, and its publisher is told of success; C{hold}, what
@@ -105,7 +116,7 @@ class Policy:
     max_topic_aliases: int = 16
     max_retained_messages: int = 1_000_000
     max_retained_bytes: int = 1024 * _MIB
-    retained_page: int = 1_000
+    retained_page: int = 250
     max_routes: int = 16_384
     resend_interval: float = 20.0
     store_delay: float = 2.0
@@ -116,6 +127,11 @@ class Policy:
     publish_burst: int = 0
     byte_rate: float = 0.0
     byte_burst: int = 0
+    max_topic_bytes: int = 65_535
+    max_filters_per_packet: int = 1_000
+    max_retained_payload: int = 2 * _MIB
+    max_will_payload: int = 65_535
+    max_message_expiry: int = 0
     queue_full: str = "refuse"
     hold_limit: int = 100
     hold_seconds: float = 10.0

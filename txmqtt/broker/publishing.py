@@ -9,7 +9,7 @@ from txmqtt.broker.onward import Onward
 from txmqtt.broker.patience import Line, crowded
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.registry import Member, Mount
-from txmqtt.broker.routes import Route
+from txmqtt.broker.routes import Route, reserved
 from txmqtt.broker.shapes import UNAVAILABLE, UNRETAINED, Backend
 from txmqtt.broker.stats import Stats
 from txmqtt.broker.terms import Terms
@@ -75,18 +75,20 @@ class Publishing:
         routes = member.mount.routes
         route = routes.known.get(topic)
         if route is None:
-            if levels(topic) > member.terms.policy.max_topic_levels:
+            policy = member.terms.policy
+            if levels(topic) > policy.max_topic_levels or len(topic) > policy.max_topic_bytes:
                 return self._refuse(session, _TOPIC_INVALID)
             route = routes.find(topic)
         if route.reserved:
             return self._refuse(session, _NOT_AUTHORIZED)
         properties = packet.properties
         qos = packet.qos
-        if properties is None:
+        longest = member.terms.policy.max_message_expiry
+        if properties is None and not longest:
             message = Message(topic, packet.payload, qos, packet.retain, None, 0.0, member.client_id)
             message.came(packet.frame, session.version)
         else:
-            message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id)
+            message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id, longest)
         if qos == 0 and not packet.retain:
             self.fanout.send(message, route)
             return DONE
@@ -135,12 +137,21 @@ class Publishing:
         return verdict if session.version == MQTT5 else DONE
 
     def _message(
-        self, topic: bytes, payload: bytes, qos: int, retain: bool, properties: Properties | None, publisher: str
+        self,
+        topic: bytes,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        properties: Properties | None,
+        publisher: str,
+        longest: int,
     ) -> Message:
         expires_at = 0.0
         if properties is not None and properties.message_expiry_interval is not None:
             # An interval of 0 is over at once, but 0.0 would mean never.
             expires_at = self.turn.wall + max(properties.message_expiry_interval, 1e-6)
+        if longest and not 0.0 < expires_at <= self.turn.wall + longest:
+            expires_at = self.turn.wall + longest
         return Message(topic, payload, qos, retain, travelling(properties), expires_at, publisher)
 
     def _accept(
@@ -199,5 +210,6 @@ class Publishing:
         if levels(topic) > self.policy.max_topic_levels:
             return _TOPIC_INVALID
         route = self.mount(mount).routes.find(topic)
-        message = self._message(topic, payload, qos, retain, properties, publisher)
+        longest = 0 if reserved(topic) else self.policy.max_message_expiry
+        message = self._message(topic, payload, qos, retain, properties, publisher, longest)
         return self._accept(message, route, None, 0, False)

@@ -156,9 +156,22 @@ class Reader(Protocol):
     Who asked for retained messages.
     """
 
-    def page(self, messages: list[Message], last: bool) -> None:
+    def page(self, messages: list[Message], last: bool, rest: Rest | None) -> None:
         """
         Some of what was found; C{last} when there is no more.
+
+        @param rest: asked for the next page when the reader wants it; None: there is none, or it comes by itself.
+        """
+
+
+class Rest(Protocol):
+    """
+    The retained messages of a search that have not been looked up yet.
+    """
+
+    def following(self, reader: Reader) -> None:
+        """
+        Look up some more; C{reader} hears of them, now or later.
         """
 
 

@@ -44,7 +44,11 @@ class Subscriptions:
         codes: list[int] = []
         grants: list[Grant] = []
         steps = _Steps(self, member)
+        most = member.terms.policy.max_filters_per_packet
         for asked in packet.subscriptions:
+            if len(codes) >= most:
+                codes.append(reasons.QUOTA_EXCEEDED)
+                continue
             share, below = split_share(asked.filter)
             code = self._judge(member, asked, below)
             codes.append(code)
@@ -70,7 +74,7 @@ class Subscriptions:
         policy = member.terms.policy
         if asked.filter.startswith(SHARE) and filter_syntax_error(asked.filter, True) is not None:
             return reasons.TOPIC_FILTER_INVALID  # to the letter of 3.x it is a level like any other; here it is not
-        if levels(below) > policy.max_topic_levels:
+        if levels(below) > policy.max_topic_levels or len(below) > policy.max_topic_bytes:
             return reasons.TOPIC_FILTER_INVALID
         if asked.filter not in member.grants and (
             len(member.grants) >= policy.max_subscriptions

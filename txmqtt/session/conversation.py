@@ -157,6 +157,8 @@ class Conversation(Receiving):
         """
         When C{tick} must be called at the latest, seconds; C{NEVER} when nothing can become due.
         """
+        if self.resting:
+            return self.turn.now
         return min(self._role_deadline(), self._resend_deadline())
 
     def tick(self, now: float) -> None:
@@ -166,6 +168,9 @@ class Conversation(Receiving):
         self.turn.now = now
         if self.phase != CLOSED:
             self._role_tick(now)
+        if self.resting:
+            self.resting = False
+            self._refill()
         if self.phase == OPEN and self.resend_interval and not self.paused:
             self._resend(now)
 

@@ -303,9 +303,9 @@ class SqliteBackend:
 
     def find(self, mount: str, filter: bytes, reader: Reader) -> None:
         """
-        See C{Backend.find}: all of it in one page, from memory.
+        See C{Backend.find}: it is all in memory.
         """
-        reader.page(self._shelves.find(mount, filter, self._turn.wall), True)
+        self._shelves.find(mount, filter, self._turn, reader)
 
     # Time
 
