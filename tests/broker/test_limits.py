@@ -4,7 +4,7 @@ Tests of the limits of single messages and packets: topics, filters, payloads, a
 
 from __future__ import annotations
 
-from tests.broker.support import BrokerTestCase, will
+from tests.broker.support import BrokerTestCase, Rights, will
 from txmqtt.broker.retained import Retained
 from txmqtt.codec.constants import MQTT5, MQTT31, MQTT311
 from txmqtt.codec.packets import Connack, Publish
@@ -174,3 +174,32 @@ class PacingTests(BrokerTestCase):
         rest = search.take(1_000, 0.0)
         self.assertTrue(search.over)
         self.assertFalse([message.topic for message in rest if message.topic.startswith(b"9/")])
+
+
+class RefusedPublishTests(BrokerTestCase):
+    limits = {"refused_publish": "disconnect"}
+
+    def test_disconnect(self) -> None:
+        """
+        A 3.x client that publishes what it may not is let go, also for what only the broker may; 5.0 is told.
+        """
+        for qos in range(3):
+            for topic in ("secret", "$SYS/x"):
+                old = self.join("old", MQTT311, rights=Rights(publish=["secret"]))
+                old.say(Publish(topic.encode(), b"x", qos, packet_id=qos and 7))
+                self.assertIsNotNone(old.closed)
+                self.assertEqual(old.heard(), [])
+                old.session.lost()
+        new = self.join("new", MQTT5, rights=Rights(publish=["secret"]))
+        self.assertEqual([new.publish("secret", qos=qos) for qos in range(3)], [-1, 0x87, 0x87])
+        self.assertIsNone(new.closed)
+        self.assertEqual(self.stats.refused_publishes, 9)
+
+    def test_not_remembered(self) -> None:
+        """
+        A QoS 2 message that was refused so is not taken: the session that returns begins anew with it.
+        """
+        old = self.durable("old", MQTT311, rights=Rights(publish=["secret"]))
+        old.say(Publish(b"secret", b"x", 2, packet_id=7))
+        old.session.lost()
+        self.assertEqual(len(self.town.member("old").lease.incoming), 0)

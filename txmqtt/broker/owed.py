@@ -62,7 +62,7 @@ class Owed(Crowding):
         if single > 1 and self._ledger is not None and not message.number:
             message.number = self.next_ref()  # it is stored once for all of them
         for group in route.groups:
-            if not (group.attended or group.durable):
+            if not (group.durable or group.attended):
                 self._lost(reasons.UNSPECIFIED_ERROR)
             else:
                 verdict = self._owe_group(message, group, kept)
@@ -219,7 +219,7 @@ class Owed(Crowding):
         else:
             pile = self._piles.get(who)
             given = None
-            for delivery in who.rotation():
+            for delivery in who.everybody():
                 held = delivery.member.lease
                 assert isinstance(held, Holding)
                 given = given or held.given.get(item.ref)

@@ -254,3 +254,10 @@ class Holding(Lease):
         Its owner is there and takes more.
         """
         return self.credit > 0 and not self.stalled and self.owner is not None
+
+    @property
+    def load(self) -> int:
+        """
+        How many messages wait for it.
+        """
+        return len(self.pile) if self.pile is not None else 0

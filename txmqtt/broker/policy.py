@@ -77,6 +77,11 @@ class Policy:
         standard allows.
     @ivar max_message_expiry: how long a message may wait or be retained, seconds; an interval that is longer or absent
         is made this, on 3.x too; 0 for any, since most who keep messages mean to.
+    @ivar shared_strategy: which member of a shared subscription is asked first: C{round_robin}, each in turn;
+        C{random}; C{sticky}, the same as long as it can; C{least_queued}, the one that has least to do;
+        C{hash_client_id}, the same for each publisher. Whoever has no room is passed over. In turn is what most expect.
+    @ivar refused_publish: what a 3.x client gets whose message it has no right to send: C{drop}, acknowledged and
+        counted, or C{disconnect}. 5.0 is told 0x87. The default is what 3.1.1 names first; the other is loud.
     @ivar queue_full: what becomes of a QoS 1 or 2 message that finds the queue of a receiver full: C{refuse}, dropped
         and counted, and its 5.0 publisher is answered 0x97 when no receiver could take it; C{drop_oldest}, the oldest
         that waits makes room; C{drop_newest}, dropped and counted, and its publisher is told of success; C{hold}, what
@@ -132,6 +137,8 @@ class Policy:
     max_retained_payload: int = 2 * _MIB
     max_will_payload: int = 65_535
     max_message_expiry: int = 0
+    shared_strategy: str = "round_robin"
+    refused_publish: str = "drop"
     queue_full: str = "refuse"
     hold_limit: int = 100
     hold_seconds: float = 10.0

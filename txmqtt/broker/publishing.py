@@ -71,7 +71,7 @@ class Publishing:
         assert isinstance(member, Member)
         topic = packet.topic
         if member.permissions is not None and not member.may_publish(topic):
-            return self._refuse(session, _NOT_AUTHORIZED)
+            return self._forbid(session, member)
         routes = member.mount.routes
         route = routes.known.get(topic)
         if route is None:
@@ -80,7 +80,7 @@ class Publishing:
                 return self._refuse(session, _TOPIC_INVALID)
             route = routes.find(topic)
         if route.reserved:
-            return self._refuse(session, _NOT_AUTHORIZED)
+            return self._forbid(session, member)
         properties = packet.properties
         qos = packet.qos
         longest = member.terms.policy.max_message_expiry
@@ -131,6 +131,13 @@ class Publishing:
             if line is None:
                 line = member.line = Line(self, member)
         return line.admit(message, packet_id, version, room)
+
+    def _forbid(self, session: ServerSession, member: Member) -> Ticket:
+        if session.version < MQTT5 and member.terms.policy.refused_publish == "disconnect":
+            self.stats.refused_publishes += 1
+            session.end(reasons.NOT_AUTHORIZED, "a message that it has no right to publish")
+            return _NOT_AUTHORIZED  # so that it is not remembered as taken
+        return self._refuse(session, _NOT_AUTHORIZED)
 
     def _refuse(self, session: ServerSession, verdict: Ticket) -> Ticket:
         self.stats.refused_publishes += 1

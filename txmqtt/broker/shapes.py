@@ -84,6 +84,20 @@ class Lease:
         self.owner = owner
         self.incoming = Incoming()
 
+    @property
+    def ready(self) -> bool:
+        """
+        The owner is there and takes more.
+        """
+        return self.owner is not None
+
+    @property
+    def load(self) -> int:
+        """
+        How many messages wait for it.
+        """
+        return 0
+
 
 class Kept:
     """

@@ -73,6 +73,8 @@ RANGES = {
 
 #: What a limit that is a word may say; those that stand in neither table are free text or yes and no.
 CHOICES: dict[str, tuple[str, ...]] = {
+    "shared_strategy": ("round_robin", "random", "sticky", "least_queued", "hash_client_id"),
+    "refused_publish": ("drop", "disconnect"),
     "queue_full": ("refuse", "drop_oldest", "drop_newest", "hold", "disconnect"),
 }
 
