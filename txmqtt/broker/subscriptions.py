@@ -15,7 +15,7 @@ from txmqtt.broker.registry import Member
 from txmqtt.broker.retrieval import Retrieval
 from txmqtt.broker.shared import Group
 from txmqtt.codec import reasons
-from txmqtt.codec.constants import SUBACK
+from txmqtt.codec.constants import MQTT5, SUBACK
 from txmqtt.codec.packets import Subscribe, Subscription, Unsubscribe
 from txmqtt.codec.topics import SHARE, filter_syntax_error, levels, split_share
 from txmqtt.session.server import ServerSession
@@ -109,7 +109,11 @@ class Subscriptions:
         codes: list[int] = []
         gone: list[Grant] = []
         steps = _Steps(self, member)
+        most = member.terms.policy.max_filters_per_packet
         for filter in packet.filters:
+            if len(codes) >= most and session.version == MQTT5:  # 3.x can't be told, and would be mistaken
+                codes.append(reasons.IMPLEMENTATION_SPECIFIC_ERROR)
+                continue
             grant = member.grants.get(filter)
             if grant is None:
                 codes.append(reasons.NO_SUBSCRIPTION_EXISTED)
