@@ -83,7 +83,8 @@ class Publishing:
             return self._forbid(session, member)
         properties = packet.properties
         qos = packet.qos
-        longest = member.terms.policy.max_message_expiry
+        # What neither waits nor is retained needs no end.
+        longest = member.terms.policy.max_message_expiry if qos or packet.retain else 0
         if properties is None and not longest:
             message = Message(topic, packet.payload, qos, packet.retain, None, 0.0, member.client_id)
             message.came(packet.frame, session.version)
