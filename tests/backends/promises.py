@@ -20,9 +20,11 @@ from txmqtt.broker.shapes import (
     Backend,
     Claim,
     Lease,
+    Rest,
 )
 from txmqtt.broker.shared import Group
 from txmqtt.broker.stats import Stats
+from txmqtt.broker.terms import Terms
 from txmqtt.codec.packets import Subscription
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
@@ -49,6 +51,7 @@ class Owner:
         self.revocations: list[tuple[int, bool]] = []
         self.items: list[Outbound] = []
         self.takes: int | None = None
+        self.overruns = 0
 
     def opened(self, lease: Lease) -> None:
         self.lease = lease
@@ -70,6 +73,9 @@ class Owner:
             self.takes -= 1
         self.items.append(item)
         return True
+
+    def overrun(self) -> None:
+        self.overruns += 1
 
     @property
     def payloads(self) -> list[bytes]:
@@ -107,10 +113,12 @@ class Reader:
         self.messages: list[Message] = []
         self.finished = False
 
-    def page(self, messages: list[Message], last: bool) -> None:
+    def page(self, messages: list[Message], last: bool, rest: Rest | None) -> None:
         assert not self.finished
         self.messages.extend(messages)
         self.finished = last
+        if rest is not None:
+            rest.following(self)
 
 
 class Promises(_Mixin):
@@ -135,6 +143,7 @@ class Promises(_Mixin):
         self.turn = Turn()
         self.turn.now = START
         self.stats = Stats()
+        self.terms = Terms(self.policy)
         self.backend = self.make_backend(self.policy, self.stats, self.turn)
         self.hall = Hall()
         self.backend.attach(self.hall)
@@ -164,7 +173,9 @@ class Promises(_Mixin):
         """
         lease = self.lease(owner)
         mount, name = lease.key
-        return Member(self.broker, self.broker.mount(mount), name, lease.user, lease)
+        member = Member(self.broker, self.broker.mount(mount), name, lease.user, lease)
+        member.terms = self.terms
+        return member
 
     def route(self, *owners: Owner, qos: int = 2, groups: tuple[Group, ...] = (), mount: str = "") -> Route:
         """

@@ -154,6 +154,9 @@ class SlowBackend:
     def publish(self, message: Message, route: Route, lease: Lease | None, packet_id: int) -> Ticket:
         return self._ticket("publish", lambda: self.inner.publish(message, route, lease, packet_id))
 
+    def room(self, message: Message, route: Route) -> Ticket:
+        return self.inner.room(message, route)
+
     def want(self, lease: Lease, more: int) -> None:
         self.inner.want(lease, more)
 

@@ -39,6 +39,7 @@ from txmqtt.codec.packets import (
 from txmqtt.codec.properties import Properties
 from txmqtt.session.server import ServerSession
 from txmqtt.session.turn import Turn
+from txmqtt.session.voice import NEVER
 
 #: When every test begins, seconds of either clock.
 START = 1_000.0
@@ -163,6 +164,17 @@ class Peer:
     def rearm(self, deadline: float) -> None:
         self.deadline = deadline
 
+    def ring(self) -> None:
+        """
+        The alarm rings, if it is due.
+        """
+        session = self.session
+        while session.alarm_at <= self.town.turn.now and self.closed is None:
+            session.alarm_at = NEVER
+            session.tick(self.town.turn.now)
+            session.nearer(session.deadline())
+            self.town.turn.flush()
+
     def close(self, reason: int, message: str, abort: bool) -> None:
         self.closed = (reason, message, abort)
         if not abort:
@@ -183,6 +195,7 @@ class Peer:
         """
         self.session.feed(data, self.town.turn.now)
         self.town.turn.flush()
+        self.ring()
 
     def connect(self, client_id: str = "", version: int = MQTT5, **words: Any) -> None:
         """
@@ -220,6 +233,7 @@ class Peer:
         """
         self.session.resume()
         self.town.turn.flush()
+        self.ring()
 
     def next_id(self) -> int:
         """

@@ -17,6 +17,7 @@ from txmqtt.broker.routes import Delivery, Route
 from txmqtt.broker.shapes import Claim, Lease
 from txmqtt.broker.shared import Group
 from txmqtt.broker.stats import Stats
+from txmqtt.broker.terms import Terms
 from txmqtt.codec.packets import Subscription
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
@@ -46,6 +47,9 @@ class Receiver:
 
     def revoked(self, reason: int, ending: bool) -> None:
         raise AssertionError("nobody else wants it")
+
+    def overrun(self) -> None:
+        raise AssertionError("it is not to be let go")
 
     def deliver(self, item: Outbound) -> bool:
         self._now += 1
@@ -80,7 +84,8 @@ class DealingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.broker = somewhere()
         self.stats = Stats()
-        self.owed = Owed(Policy(max_queued_messages=20_000, max_queued_bytes=1 << 30), self.stats, Turn())
+        self.terms = Terms(Policy(max_queued_messages=20_000, max_queued_bytes=1 << 30))
+        self.owed = Owed(self.terms.policy, self.stats, Turn())
         self.hall = Hall()
         self.owed.attach(self.hall)
 
@@ -92,7 +97,9 @@ class DealingTests(SynchronousTestCase):
         self.owed.open(Claim("", name, None, False, 100), receiver)
         lease = receiver.lease
         assert lease is not None
-        return receiver, lease, Member(self.broker, self.broker.mount(), name, None, lease)
+        member = Member(self.broker, self.broker.mount(), name, None, lease)
+        member.terms = self.terms
+        return receiver, lease, member
 
     def route(self, *members: Member, groups: tuple[Group, ...] = ()) -> Route:
         deliveries = [Delivery(member, [Grant(member, Subscription(b"t", 1), b"t", 1, 0, None)]) for member in members]

@@ -294,10 +294,11 @@ class SlowTests(BrokerTestCase):
         first = retrievals[b"nothing"]
         from txmqtt.session.message import Message
 
-        first.page([Message(b"a", b"1")], False)
+        first.page([Message(b"a", b"1")], False, None)
         self.town.turn.flush()
         self.assertEqual(client.heard(), [Suback(2, [0]), Publish(b"a", b"1", retain=True)])
-        first.page([Message(b"b", b"2")], True)
+        first.page([Message(b"b", b"2")], True, None)
         self.slow.commit()
+        client.ring()
         self.assertEqual(len(client.payloads()), 21)
         self.assertNotIn(Ack(PUBACK, 1), client.inbox)

@@ -410,16 +410,7 @@ class GroupTests(SynchronousTestCase):
             self.group.leave(member)
         self.assertEqual((len(self.group), self.group.durable), (0, 0))
         self.assertIsNone(self.group.delivery(two))
-        self.assertEqual(self.group.rotation(), [])
-
-    def test_rotation(self) -> None:
-        """
-        Each look at the members begins with the next.
-        """
-        for name in "abc":
-            self.join(self.member(name))
-        seen = ["".join(delivery.member.client_id for delivery in self.group.rotation()) for _ in range(3)]
-        self.assertEqual(seen, ["bca", "cab", "abc"])
+        self.assertEqual(self.group.everybody(), [])
 
     def test_attended(self) -> None:
         """

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.broker.support import Peer, Town
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.terms import Terms
-from txmqtt.codec.packets import Connect, Will
+from txmqtt.codec.packets import Connect
 
 
 class TermsTests(SynchronousTestCase):
@@ -22,16 +22,13 @@ class TermsTests(SynchronousTestCase):
         """
         Of a CONNECT what is not spoken here, or too long, is told before anybody is asked who it is.
         """
-        terms = Terms(
-            Policy(max_client_id_bytes=23, max_user_name_bytes=3, max_will_payload=2), versions=frozenset({4, 5})
-        )
+        terms = Terms(Policy(max_client_id_bytes=23, max_user_name_bytes=3), versions=frozenset({4, 5}))
         for packet, expected in (
-            (Connect("c" * 23, 5, username="ann", will=Will(b"w", b"xx")), 0),
+            (Connect("c" * 23, 5, username="ann"), 0),
             (Connect("", 4), 0),
             (Connect("c", 3), 0x84),
             (Connect("c" * 24, 5), 0x85),
             (Connect("c", 5, username="\u00e9\u00e9"), 0x86),
-            (Connect("c", 5, will=Will(b"w", b"xxx")), 0x97),
         ):
             with self.subTest(packet=packet):
                 reason, why = terms.unfit(packet)

@@ -38,6 +38,7 @@ class MemoryBackend:
         self.open = self._owed.open
         self.close = self._owed.close
         self.discard = self._owed.discard
+        self.room = self._owed.room
         self.want = self._owed.want
         self.settle = self._owed.settle
         self.recall = self._owed.recall
@@ -86,9 +87,9 @@ class MemoryBackend:
 
     def find(self, mount: str, filter: bytes, reader: Reader) -> None:
         """
-        See C{Backend.find}: all of it in one page.
+        See C{Backend.find}.
         """
-        reader.page(self._shelves.find(mount, filter, self._turn.wall), True)
+        self._shelves.find(mount, filter, self._turn, reader)
 
     def survivors(self) -> list[Survivor]:
         """

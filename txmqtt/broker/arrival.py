@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from txmqtt.broker.features import announce, will_refusal
+from txmqtt.broker.metering import measure
 from txmqtt.broker.registry import Member
 from txmqtt.broker.routes import reserved
 from txmqtt.broker.shapes import Claim, Lease, Permissions
@@ -109,7 +110,10 @@ class Arrival:
         will = self._packet.will
         if will is None:
             return 0
-        if levels(will.topic) > self._terms.policy.max_topic_levels:
+        policy = self._terms.policy
+        if len(will.payload) > policy.max_will_payload:
+            return reasons.QUOTA_EXCEEDED
+        if levels(will.topic) > policy.max_topic_levels or len(will.topic) > policy.max_topic_bytes:
             return reasons.TOPIC_NAME_INVALID
         if reserved(will.topic):
             return reasons.NOT_AUTHORIZED
@@ -195,6 +199,7 @@ class Arrival:
         repeat_releases(session, released)
         if member.owed and member.session is session:
             broker.give_credit(member, session)
+        measure(member)
         session.begin()
 
     def _announced(self, keep_alive: int) -> Properties | None:
@@ -239,3 +244,8 @@ class Arrival:
         See C{Owner}: nothing is wanted yet.
         """
         raise AssertionError("a delivery without credit")
+
+    def overrun(self) -> None:
+        """
+        See C{Owner}: it has not been asked to take anything yet.
+        """

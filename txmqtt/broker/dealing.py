@@ -187,11 +187,11 @@ class Dealing:
                 if message.expired(self._turn.wall):
                     self._gone(item, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
                     continue
-                found = self._taker(group, message)
+                found = group.taker(message, False)
                 if found is not None:
                     if not self._give_share(group, item, found):
                         pile.give_back(item)
-                elif not (group.attended or group.durable):
+                elif not (group.durable or group.attended):
                     self._gone(item, reasons.UNSPECIFIED_ERROR)
                 elif not group.welcome(message):
                     self._gone(item, reasons.NOT_AUTHORIZED)
@@ -200,7 +200,7 @@ class Dealing:
                     break
         finally:
             self._delivering = False
-        if not (group.attended or group.durable):
+        if not (group.durable or group.attended):
             self._scatter(pile)
         if not len(pile):
             self._piles.pop(group, None)
@@ -231,14 +231,6 @@ class Dealing:
             self._stats.queued_bytes -= pile.size
             self._lost(reasons.UNSPECIFIED_ERROR, pile.behind)
             pile.add_behind(-pile.behind, -pile.size)
-
-    def _taker(self, group: Group, message: Message) -> Delivery | None:
-        for delivery in group.rotation():
-            held = delivery.member.lease
-            assert isinstance(held, Holding)
-            if held.ready and delivery.member.may_receive(message.topic):
-                return delivery
-        return None
 
     def _give_share(self, group: Group, item: Outbound, delivery: Delivery) -> bool:
         held = delivery.member.lease

@@ -12,6 +12,7 @@ from txmqtt.broker.stats import Stats
 from txmqtt.codec.constants import MQTT5
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import REFUSED, Outbound
+from txmqtt.session.server import ServerSession
 from txmqtt.session.turn import Turn
 
 if TYPE_CHECKING:
@@ -84,8 +85,11 @@ class Fanout:
                 if session.post(item) != REFUSED:
                     posted += 1
                 else:
-                    full += 1
-                    self._stats.dropped_full += 1
+                    verdict = self._crowded(session, member, item)
+                    if verdict == TAKEN:
+                        posted += 1
+                    elif verdict == ALL_FULL:
+                        full += 1
         self._stats.publish_sent += taken
         self._stats.publish_bytes_sent += taken * len(message.payload)
         self._turn.packets_sent += taken
@@ -124,6 +128,25 @@ class Fanout:
         if passed is None:
             self._stats.dropped_hook += 1
         return passed
+
+    def _crowded(self, session: ServerSession, member: Member, item: Outbound) -> int:
+        """
+        Its queue is full: do as the policy says.
+
+        @return: C{TAKEN} when there was room after all, C{ALL_FULL} when its publisher may be told, C{NOBODY_TOOK_IT}
+            when it is dropped as it should be.
+        """
+        stats, way = self._stats, member.terms.policy.queue_full
+        outgoing = session.outgoing
+        if way == "drop_oldest" and outgoing is not None:
+            while outgoing.drop_oldest():
+                stats.dropped_full += 1
+                if session.post(item) != REFUSED:
+                    return TAKEN
+        stats.dropped_full += 1
+        if way == "disconnect":
+            member.overrun()
+        return NOBODY_TOOK_IT if way == "drop_oldest" or way == "drop_newest" else ALL_FULL
 
     def _to_groups(self, message: Message, route: Route) -> int:
         taken = 0

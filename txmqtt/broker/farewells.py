@@ -44,6 +44,8 @@ class Farewells:
         broker.stats.connections -= 1
         member.session = None
         member.credited = member.stalled = False
+        if member.line is not None:
+            member.line.leave()
         if goodbye is not None:
             if goodbye.reason == reasons.SUCCESS:
                 self._cancel_will(member)  # [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
@@ -182,6 +184,8 @@ class Farewells:
         Do what is due by the wall clock: wills, and sessions that have expired.
         """
         broker = self._broker
+        for line in list(broker.lines):
+            line.go_on()
         unsaid, self._unsaid = self._unsaid, []
         for words in unsaid:
             self._say(words)

@@ -52,6 +52,11 @@ class Ledger(Protocol):
         Read the next that are behind; C{Dealing.fetched} hears of them.
         """
 
+    def trim(self, who: Holding | Group, pile: Pile) -> None:
+        """
+        There are too many behind; C{Crowding.trim} hears which are the oldest.
+        """
+
     def purge(self, pile: Pile) -> None:
         """
         Some behind may have expired, and their room is needed.

@@ -11,8 +11,8 @@ With a ledger, only the front of what a connected session is owed is in memory.
 
 from __future__ import annotations
 
+from txmqtt.broker.crowding import DROPPED, REFUSED, ROOM, Crowding
 from txmqtt.broker.filters import Grant
-from txmqtt.broker.holdings import Holdings
 from txmqtt.broker.ledger import Ledger
 from txmqtt.broker.piles import Holding, Pile
 from txmqtt.broker.routes import Delivery, Route
@@ -24,7 +24,7 @@ from txmqtt.session.outgoing import Outbound
 from txmqtt.session.tickets import DONE, FULL, Ticket
 
 
-class Owed(Holdings):
+class Owed(Crowding):
     """
     Every queue of this process.
     """
@@ -53,19 +53,23 @@ class Owed(Holdings):
             assert isinstance(held, Holding)
             if held.over:  # it ended after the route was found
                 self._lost(reasons.UNSPECIFIED_ERROR)
-            elif self._owe(message, delivery, held, kept):
-                single += 1
             else:
-                full += 1
+                verdict = self._owe(message, delivery, held, kept)
+                if verdict == ROOM:
+                    single += 1
+                elif verdict == REFUSED:
+                    full += 1
         if single > 1 and self._ledger is not None and not message.number:
             message.number = self.next_ref()  # it is stored once for all of them
         for group in route.groups:
-            if not (group.attended or group.durable):
+            if not (group.durable or group.attended):
                 self._lost(reasons.UNSPECIFIED_ERROR)
-            elif self._owe_group(message, group, kept):
-                taken += 1
             else:
-                full += 1
+                verdict = self._owe_group(message, group, kept)
+                if verdict == ROOM:
+                    taken += 1
+                elif verdict == REFUSED:
+                    full += 1
         if full and not (taken or single):
             return FULL
         return self._book().ticket if self._recorded else DONE
@@ -77,31 +81,34 @@ class Owed(Holdings):
         self.last_ref += 1
         return self.last_ref
 
-    def _owe(self, message: Message, delivery: Delivery, held: Holding, kept: Ticket | None) -> bool:
+    def _owe(self, message: Message, delivery: Delivery, held: Holding, kept: Ticket | None) -> int:
         pile = held.pile
         if pile is None:
             pile = held.pile = Pile(held.number, self.last_ref)
-        room = self._room(pile, message)
+        policy = held.policy = delivery.member.terms.policy
+        room = self._fits(pile, message, policy)
         if not room and (len(pile) or not held.ready):
-            self._lost(reasons.QUOTA_EXCEEDED)
-            return False
+            verdict = self.admit(message, pile, policy, held)
+            if verdict != ROOM:
+                return verdict
+            room = True
         item = delivery.copy(message, self.next_ref())
         self._wait(item, pile, kept, held.near)
         self._serve(held)
         if not room and pile.waiting and (kept is None or kept.done):  # it would have had to leave at once
             self._gone(pile.withdraw(), reasons.QUOTA_EXCEEDED)
-            return False
-        return True
+            return DROPPED if policy.queue_full.startswith("drop") else REFUSED
+        return ROOM
 
-    def _owe_group(self, message: Message, group: Group, kept: Ticket | None) -> bool:
+    def _owe_group(self, message: Message, group: Group, kept: Ticket | None) -> int:
         pile = self._pile_of(group)
-        if not self._room(pile, message):
-            self._lost(reasons.QUOTA_EXCEEDED)
-            return False
+        verdict = self.admit(message, pile, self._policy, group)
+        if verdict != ROOM:
+            return verdict
         item = Outbound(message, message.qos, False, (), self.next_ref())
         self._wait(item, pile, kept, not pile.home or group.attended)
         self._share_out(group)
-        return True
+        return ROOM
 
     def _wait(self, item: Outbound, pile: Pile, kept: Ticket | None, near: bool) -> None:
         """
@@ -119,22 +126,6 @@ class Owed(Holdings):
         if kept is not None and message.qos == 2:
             item.kept = kept
         pile.append(item)
-
-    def _room(self, pile: Pile, message: Message) -> bool:
-        """
-        Whether one more may wait; where it may not, what has expired makes room.
-        """
-        if pile.room(message, self._policy):
-            return True
-        wall = self._turn.wall
-        for item in pile.purge(wall):
-            self._gone(item, reasons.IMPLEMENTATION_SPECIFIC_ERROR)
-        if pile.room(message, self._policy):
-            return True
-        if pile.behind and pile.stale(wall) and self._ledger is not None:
-            self._ledger.purge(pile)  # which as a rule takes a moment: then this one has come too early
-            return pile.room(message, self._policy)
-        return False
 
     # Messages out
 
@@ -228,7 +219,7 @@ class Owed(Holdings):
         else:
             pile = self._piles.get(who)
             given = None
-            for delivery in who.rotation():
+            for delivery in who.everybody():
                 held = delivery.member.lease
                 assert isinstance(held, Holding)
                 given = given or held.given.get(item.ref)

@@ -16,6 +16,7 @@ from txmqtt.broker.shared import Group
 from txmqtt.codec.packets import Will
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
+from txmqtt.session.tickets import Ticket
 
 #: No message of a pile expires.
 _NEVER: Final = float("inf")
@@ -33,8 +34,12 @@ class Pile:
     @ivar behind: so many are in the store only.
     @ivar last: the ref of the last that is or was in memory: those behind have higher ones.
     @ivar fetching: the next are being read.
+    @ivar trimming: the oldest are being read, because they have to make room.
     @ivar epoch: counts how often the memory was cleared: what was being read meanwhile is out of date.
     """
+
+    trimming = False
+    _vacancy: Ticket | None = None
 
     def __init__(self, home: int = 0, last: int = 0) -> None:
         self.home = home
@@ -59,6 +64,19 @@ class Pile:
             len(self.waiting) + self.behind < policy.max_queued_messages
             and self.size + message.size <= policy.max_queued_bytes
         )
+
+    def vacant(self) -> Ticket:
+        """
+        Settled when there is less here than now.
+        """
+        if self._vacancy is None:
+            self._vacancy = Ticket()
+        return self._vacancy
+
+    def _shrunk(self) -> None:
+        vacancy, self._vacancy = self._vacancy, None
+        if vacancy is not None:
+            vacancy.settle()
 
     def far(self, policy: Policy) -> bool:
         """
@@ -124,6 +142,8 @@ class Pile:
         size = item.message.size
         self.size -= size
         self.front -= size
+        if self._vacancy is not None:
+            self._shrunk()
 
     def purge(self, wall: float) -> list[Outbound]:
         """
@@ -142,6 +162,7 @@ class Pile:
             else:
                 self.waiting.append(item)
                 self._entered(item)
+        self._shrunk()
         return over
 
     # What is in the store only
@@ -158,6 +179,8 @@ class Pile:
             self._soonest_behind = soonest
         if not self.behind:
             self._soonest_behind = _NEVER
+        if count < 0:
+            self._shrunk()
 
     def stale(self, wall: float) -> bool:
         """
@@ -202,7 +225,10 @@ class Holding(Lease):
     @ivar groups: the shared groups that it takes from; the one that it took from last stands last.
     @ivar shares: of what was given: which group's it is.
     @ivar over: the session is no more.
+    @ivar policy: the one that counted when it was last owed something; None until then.
     """
+
+    policy: Policy | None = None
 
     def __init__(self, claim: Claim, owner: Owner | None, present: bool, durable: bool) -> None:
         super().__init__(claim, owner, present, durable)
@@ -228,3 +254,10 @@ class Holding(Lease):
         Its owner is there and takes more.
         """
         return self.credit > 0 and not self.stalled and self.owner is not None
+
+    @property
+    def load(self) -> int:
+        """
+        How many messages wait for it.
+        """
+        return len(self.pile) if self.pile is not None else 0

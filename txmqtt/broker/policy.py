@@ -94,7 +94,8 @@ class Policy:
     @ivar max_retained_messages: in the store; a message to a new topic that finds no room is refused with 0x97, and
         counted; at QoS 0 and on 3.x it can't be refused and is sent to those who listen.
     @ivar max_retained_bytes: memory that all retained messages may take.
-    @ivar retained_page: retained messages sent in one go to one new subscription; the rest as the client reads.
+    @ivar retained_page: retained messages sent in one turn to one new subscription, a few milliseconds' work; the rest
+        as the client reads.
     @ivar max_routes: topics whose receivers are remembered; those not in use are forgotten, and found anew when needed.
     @ivar resend_interval: 3.x only: how long a QoS 1 or 2 packet may be unanswered before it is sent again; 0 for
         never.
@@ -126,6 +127,38 @@ class Policy:
     @ivar server_reference: the other servers, host and port each, separated by spaces; told to 5.0 clients that are
         redirected. Empty: they are told to go, not where.
     @ivar sys_interval: between two publications of the counters under C{$SYS/broker}; 0 for never.
+    @ivar publish_rate: messages a second that one client may publish; one that publishes faster is not read until the
+        next may pass, at most 5 s at a time, and loses nothing; 0 for any number, since most brokers serve their own.
+    @ivar publish_burst: so many at once, before the rate counts; 0 for those of one second.
+    @ivar byte_rate: bytes a second of the messages that one client publishes; likewise.
+    @ivar byte_burst: so many at once; 0 for those of one second. A larger message passes alone, and the next waits for
+        what it took.
+    @ivar max_topic_bytes: of topics and filters; a longer one is refused like one that is too deep. By default what the
+        standard allows.
+    @ivar max_filters_per_packet: of one SUBSCRIBE; the others in it are refused with 0x97 (3.1.1: 0x80). A packet of
+        many thousands would keep all others waiting.
+    @ivar max_retained_payload: a message with more is not retained, as when there is no room. By default as much as a
+        packet may have.
+    @ivar max_message_expiry: how long a message may wait or be retained, seconds; an interval that is longer or absent
+        is made this, on 3.x too; 0 for any, since most who keep messages mean to.
+    @ivar shared_strategy: which member of a shared subscription is asked first: C{round_robin}, each in turn;
+        C{random}; C{sticky}, the same as long as it can; C{least_queued}, the one that has least to do;
+        C{hash_client_id}, the same for each publisher. Whoever has no room is passed over. In turn is what most expect.
+    @ivar refused_publish: what a 3.x client gets whose message it has no right to send: C{drop}, acknowledged and
+        counted, or C{disconnect}. 5.0 is told 0x87. The default is what 3.1.1 names first; the other is loud.
+    @ivar queue_full: what becomes of a QoS 1 or 2 message that finds the queue of a receiver full: C{refuse}, dropped
+        and counted, and its 5.0 publisher is answered 0x97 when no receiver could take it; C{drop_oldest}, the oldest
+        that waits makes room; C{drop_newest}, dropped and counted, and its publisher is told of success; C{hold}, what
+        a publisher of this listener sends is acknowledged when every receiver has room; C{disconnect}, the receiver is
+        let go with 0x97. The default loses nothing unsaid on 5.0, and nobody waits for a slow receiver.
+    @ivar hold_limit: with C{hold}, messages of one publisher that may wait; the next is answered 0x97 (3.x: the
+        connection is closed). As many as the Receive Maximum that we announce by default.
+    @ivar hold_seconds: with C{hold}, how long one may wait; then it goes to those who have room, and if nobody has it
+        is answered likewise. Shorter than the time after which clients give up.
+    @ivar max_total_queued_messages: QoS 1 and 2 messages in all queues together, those under way to sessions that last
+        included; a new one finds no room then, whatever its own queue has. So many rows are a few GiB on disk.
+    @ivar max_total_queued_bytes: memory, or with a store space on disk, that they may take: half of what a small
+        server has.
     """
 
     max_connections: int = 100_000
@@ -174,7 +207,7 @@ class Policy:
     max_topic_aliases: int = 16
     max_retained_messages: int = 1_000_000
     max_retained_bytes: int = 1024 * _MIB
-    retained_page: int = 1_000
+    retained_page: int = 250
     max_routes: int = 16_384
     resend_interval: float = 20.0
     store_delay: float = 2.0
@@ -190,6 +223,21 @@ class Policy:
     redirect: str = "never"
     server_reference: str = ""
     sys_interval: float = 10.0
+    publish_rate: float = 0.0
+    publish_burst: int = 0
+    byte_rate: float = 0.0
+    byte_burst: int = 0
+    max_topic_bytes: int = 65_535
+    max_filters_per_packet: int = 1_000
+    max_retained_payload: int = 2 * _MIB
+    max_message_expiry: int = 0
+    shared_strategy: str = "round_robin"
+    refused_publish: str = "drop"
+    queue_full: str = "refuse"
+    hold_limit: int = 100
+    hold_seconds: float = 10.0
+    max_total_queued_messages: int = 10_000_000
+    max_total_queued_bytes: int = 4 * 1024 * _MIB
 
 
 DEFAULTS = Policy()

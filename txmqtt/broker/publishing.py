@@ -8,9 +8,10 @@ from txmqtt.broker.fanout import ALL_FULL, NOBODY_TOOK_IT, TAKEN, Fanout
 from txmqtt.broker.features import payload_belies, publish_beyond
 from txmqtt.broker.hooks import INWARD, Hooks
 from txmqtt.broker.onward import Onward
+from txmqtt.broker.patience import Line, crowded
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.registry import Member, Mount
-from txmqtt.broker.routes import Route
+from txmqtt.broker.routes import Route, reserved
 from txmqtt.broker.shapes import UNAVAILABLE, UNRETAINED, Backend
 from txmqtt.broker.stats import Stats
 from txmqtt.broker.terms import Terms
@@ -37,6 +38,7 @@ class Publishing:
     @ivar hooks: who is asked about what passes.
     @ivar terms: what is in force where no listener has terms of its own.
     @ivar shedding: memory is short: QoS 0 messages of clients are dropped, unless they are to be retained.
+    @ivar lines: publishers of whom something waits until its receivers have room.
     """
 
     shedding = False
@@ -47,6 +49,7 @@ class Publishing:
         self.stats = stats
         self.backend = backend
         self.fanout = Fanout(turn, stats)
+        self.lines: dict[Line, None] = {}
         self._mounts: dict[str, Mount] = {}
         self._onward = Onward(self.fanout)
         self.hooks: Hooks | None = None
@@ -87,15 +90,16 @@ class Publishing:
         assert isinstance(member, Member)
         topic = packet.topic
         if member.permissions is not None and not member.may_publish(topic):
-            return self._refuse(session, _NOT_AUTHORIZED)
+            return self._forbid(session, member)
         routes = member.mount.routes
         route = routes.known.get(topic)
         if route is None:
-            if levels(topic) > member.terms.policy.max_topic_levels:
+            policy = member.terms.policy
+            if levels(topic) > policy.max_topic_levels or len(topic) > policy.max_topic_bytes:
                 return self._refuse(session, _TOPIC_INVALID)
             route = routes.find(topic)
         if route.reserved:
-            return self._refuse(session, _NOT_AUTHORIZED)
+            return self._forbid(session, member)
         if route.hooked & INWARD and self.hooks is not None:
             refusal = self.hooks.publishing(member, packet)
             if refusal >= reasons.FAILURE:
@@ -104,17 +108,19 @@ class Publishing:
             route = routes.find(topic)  # it may be another
         properties = packet.properties
         qos = packet.qos
-        if properties is None:
+        longest = member.terms.policy.max_message_expiry
+        if properties is None and not longest:
             message = Message(topic, packet.payload, qos, packet.retain, None, 0.0, member.client_id)
             message.came(packet.frame, session.version)
         else:
             if (
-                properties.payload_format_indicator
+                properties is not None
+                and properties.payload_format_indicator
                 and member.terms.policy.check_payload_format
                 and payload_belies(packet.payload, properties)
             ):
                 return self._refuse(session, _PAYLOAD_INVALID)
-            message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id)
+            message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id, longest)
         if qos == 0 and not packet.retain:
             if self.shedding:
                 self.stats.dropped_memory += 1
@@ -124,28 +130,73 @@ class Publishing:
         policy = member.terms.policy
         if qos > policy.max_qos or (packet.retain and not policy.retain_available):
             raise publish_beyond(policy, qos, packet.retain)
-        if packet.retain or route.stored or (qos == 2 and (member.durable or member.onward is not None)):
-            remembered = packet.packet_id if qos == 2 and member.durable else 0
-            ticket = self._accept(message, route, member, remembered, session.version == MQTT5)
-            if ticket.done and session.version < MQTT5 and ticket is not UNAVAILABLE:
-                return DONE  # 3.x can only say that it arrived; what became of it is counted
-            return ticket
+        if qos and policy.queue_full == "hold":
+            held = self._hold(message, route, member, packet.packet_id, session.version)
+            if held is not None:
+                return held
+        ticket = self.take(message, route, member, packet.packet_id, session.version)
+        if ticket.done and session.version < MQTT5 and ticket is not UNAVAILABLE:
+            return DONE  # 3.x can only say that it arrived; what became of it is counted
+        return ticket
+
+    def take(self, message: Message, route: Route, member: Member, packet_id: int, version: int) -> Ticket:
+        """
+        A message that may be published goes to all who get it; only not at QoS 0 without being retained.
+
+        @return: what 5.0 is told; to 3.x all is well that is done, unless nothing can be kept.
+        """
+        qos = message.qos
+        if message.retain or route.stored or (qos == 2 and (member.durable or member.onward is not None)):
+            remembered = packet_id if qos == 2 and member.durable else 0
+            return self._accept(message, route, member, remembered, version == MQTT5)
         taken = self.fanout.send(message, route)
-        if taken == TAKEN or session.version < MQTT5:
+        if taken == TAKEN:
             return DONE
         return FULL if taken == ALL_FULL else NOBODY if route.empty else DONE
+
+    def room(self, message: Message, route: Route) -> Ticket:
+        """
+        Done when everybody on the route has room; otherwise settled when there may be some.
+        """
+        return crowded(self, message, route)
+
+    def _hold(self, message: Message, route: Route, member: Member, packet_id: int, version: int) -> Ticket | None:
+        line = member.line
+        room = crowded(self, message, route)
+        if line is None or not len(line):
+            if room.done:
+                return None
+            if line is None:
+                line = member.line = Line(self, member)
+        return line.admit(message, packet_id, version, room)
+
+    def _forbid(self, session: ServerSession, member: Member) -> Ticket:
+        if session.version < MQTT5 and member.terms.policy.refused_publish == "disconnect":
+            self.stats.refused_publishes += 1
+            session.end(reasons.NOT_AUTHORIZED, "a message that it has no right to publish")
+            return _NOT_AUTHORIZED  # so that it is not remembered as taken
+        return self._refuse(session, _NOT_AUTHORIZED)
 
     def _refuse(self, session: ServerSession, verdict: Ticket) -> Ticket:
         self.stats.refused_publishes += 1
         return verdict if session.version == MQTT5 else DONE
 
     def _message(
-        self, topic: bytes, payload: bytes, qos: int, retain: bool, properties: Properties | None, publisher: str
+        self,
+        topic: bytes,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        properties: Properties | None,
+        publisher: str,
+        longest: int,
     ) -> Message:
         expires_at = 0.0
         if properties is not None and properties.message_expiry_interval is not None:
             # An interval of 0 is over at once, but 0.0 would mean never.
             expires_at = self.turn.wall + max(properties.message_expiry_interval, 1e-6)
+        if longest and not 0.0 < expires_at <= self.turn.wall + longest:
+            expires_at = self.turn.wall + longest
         return Message(topic, payload, qos, retain, travelling(properties), expires_at, publisher)
 
     def _accept(
@@ -204,5 +255,6 @@ class Publishing:
         if levels(topic) > self.policy.max_topic_levels:
             return _TOPIC_INVALID
         route = self.mount(mount).routes.find(topic)
-        message = self._message(topic, payload, qos, retain, properties, publisher)
+        longest = 0 if reserved(topic) else self.policy.max_message_expiry
+        message = self._message(topic, payload, qos, retain, properties, publisher, longest)
         return self._accept(message, route, None, 0, False)

@@ -12,13 +12,16 @@ from txmqtt.broker.filters import Filters, Grant
 from txmqtt.broker.routes import Routes, reserved
 from txmqtt.broker.shapes import Lease, Permissions
 from txmqtt.broker.stats import Stats
+from txmqtt.codec import reasons
 from txmqtt.codec.packets import Will
 from txmqtt.session.outgoing import Outbound
 from txmqtt.session.server import ServerSession
+from txmqtt.session.turn import Later
 
 if TYPE_CHECKING:
     from txmqtt.broker.core import Broker
     from txmqtt.broker.onward import Onward
+    from txmqtt.broker.patience import Line
     from txmqtt.broker.retrieval import Retrieval
     from txmqtt.broker.subscriptions import Unsettled
 
@@ -61,6 +64,7 @@ class Member:
     @ivar retrieving: they are being sent just now.
     @ivar unsettled: by filter, what has been asked for and is not on record yet.
     @ivar onward: QoS 2 messages of this publisher that wait until they are kept.
+    @ivar line: messages of this publisher that wait until their receivers have room.
     @ivar delivered: how many messages the backend has delivered.
     """
 
@@ -90,6 +94,7 @@ class Member:
         self.retrieving = False
         self.unsettled: dict[bytes, Unsettled] | None = None
         self.onward: Onward | None = None
+        self.line: Line | None = None
         self.delivered = 0
         self._rights: dict[bytes, bool] | None = None
 
@@ -165,6 +170,21 @@ class Member:
         """
         return self._broker.deliver(self, item)
 
+    def overrun(self) -> None:
+        """
+        See C{Owner}: it is let go when the turn ends, since it may be in the middle of anything.
+        """
+        if self.session is not None:
+            self._broker.turn.later.append(_LetGo(self, self.session))
+
+    def let_go(self) -> None:
+        """
+        It does not take what it is owed.
+        """
+        if self.session is not None:
+            self._broker.stats.overruns += 1
+            self.session.end(reasons.QUOTA_EXCEEDED, "its queue is full: it does not take what it is owed")
+
     def change_permissions(self, permissions: Permissions | None, sees_sys: bool = True) -> None:
         """
         It has been logged in again, and what it may do may have changed: no route that leads here can be trusted.
@@ -191,6 +211,16 @@ class Member:
         """
         for grant in self.grants.values():
             self.mount.routes.forget(grant.below)
+
+
+class _LetGo(Later):
+    def __init__(self, member: Member, session: ServerSession) -> None:
+        self._member = member
+        self._session = session
+
+    def go_on(self) -> None:
+        if self._member.session is self._session:
+            self._member.let_go()
 
 
 class Registry:

@@ -25,6 +25,83 @@ class _Node:
         return self.message is None and self.children is None
 
 
+class _Branch:
+    """
+    The levels below one that are being looked through.
+
+    @ivar at: which level of the filter they are held against.
+    """
+
+    def __init__(self, children: dict[bytes, _Node], at: int, first: bool) -> None:
+        self.children = children
+        self.names = list(children)
+        self.position = 0
+        self.at = at
+        self.first = first
+
+
+class Search:
+    """
+    Looks for what a filter matches, and stops where it is told to. A loop with its own stack, not a recursion: a policy
+    may allow many levels. What changes meanwhile is found as it is then, or not: whoever searches has subscribed
+    before, and is sent changes anyway.
+    """
+
+    def __init__(self, root: _Node, levels: list[bytes]) -> None:
+        self._levels = levels
+        self._branches: list[_Branch] = []
+        self._root: _Node | None = root
+
+    @property
+    def over(self) -> bool:
+        """
+        There is no more.
+        """
+        return self._root is None and not self._branches
+
+    def take(self, steps: int, wall: float) -> list[Message]:
+        """
+        Look at so many levels of topics.
+
+        @return: the messages found there, without those whose time is over.
+        """
+        found: list[Message] = []
+        root, self._root = self._root, None
+        if root is not None:
+            self._visit(root, 0, True, found)
+        branches = self._branches
+        while branches and steps > 0:
+            branch = branches[-1]
+            if branch.position == len(branch.names):
+                branches.pop()
+                continue
+            steps -= 1
+            name = branch.names[branch.position]
+            branch.position += 1
+            child = branch.children.get(name)
+            # A leading wildcard does not see "$..." [MQTT5-4.7.2-1].
+            if child is not None and not (branch.first and name.startswith(b"$")):
+                self._visit(child, branch.at, False, found)
+        return [message for message in found if not message.expired(wall)]
+
+    def _visit(self, start: _Node, at: int, first: bool, found: list[Message]) -> None:
+        levels = self._levels
+        node: _Node | None = start
+        while node is not None:
+            level = levels[at] if at < len(levels) else None
+            if (level is None or level == b"#") and node.message is not None:
+                found.append(node.message)
+            children = node.children
+            if level is None or children is None:
+                return
+            if level == b"#" or level == b"+":
+                self._branches.append(_Branch(children, at if level == b"#" else at + 1, first))
+                return
+            node = children.get(level)
+            at += 1
+            first = False
+
+
 class Retained:
     """
     The retained messages of one mount point.
@@ -118,15 +195,21 @@ class Retained:
             self.size -= NODE
         return True
 
+    def search(self, filter: bytes) -> Search:
+        """
+        Look for all messages whose topics the filter matches, a few at a time.
+        """
+        return Search(self._root, filter.split(b"/"))
+
     def find(self, filter: bytes, wall: float) -> list[Message]:
         """
-        All messages whose topics the filter matches, without those whose time is over.
+        All of them at once.
         """
+        search = self.search(filter)
         found: list[Message] = []
-        _search(self._root, filter.split(b"/"), found)
-        if not self._mortal:
-            return found
-        return [message for message in found if not message.expired(wall)]
+        while not search.over:
+            found.extend(search.take(1_000, wall))
+        return found
 
     def expire(self, wall: float) -> list[Message]:
         """
@@ -150,45 +233,3 @@ def _cut(node: _Node, level: bytes) -> None:
     del children[level]
     if not children:
         node.children = None
-
-
-def _search(start: _Node, levels: list[bytes], found: list[Message]) -> None:
-    """
-    Collect what matches. Loops, here and below, not recursions: a policy may allow many levels.
-    """
-    last = len(levels)
-    ahead = [(start, 0)]
-    while ahead:
-        node, at = ahead.pop()
-        if at == last:
-            if node.message is not None:
-                found.append(node.message)
-            continue
-        level = levels[at]
-        children = node.children
-        if level == b"#" and at:
-            _everything(node, found)
-        elif children is None:
-            continue
-        elif level == b"#":
-            for name, child in children.items():
-                if not name.startswith(b"$"):  # a leading wildcard does not see "$..." [MQTT5-4.7.2-1]
-                    _everything(child, found)
-        elif level == b"+":
-            for name in reversed(children):
-                if at or not name.startswith(b"$"):
-                    ahead.append((children[name], at + 1))
-        else:
-            following = children.get(level)
-            if following is not None:
-                ahead.append((following, at + 1))
-
-
-def _everything(start: _Node, found: list[Message]) -> None:
-    ahead = [start]
-    while ahead:
-        node = ahead.pop()
-        if node.message is not None:
-            found.append(node.message)
-        if node.children is not None:
-            ahead.extend(reversed(node.children.values()))

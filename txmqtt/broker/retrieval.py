@@ -8,17 +8,21 @@ time; the others have not even looked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from txmqtt.broker.filters import Grant
 from txmqtt.broker.registry import Member
 from txmqtt.broker.routes import Delivery, Route
-from txmqtt.broker.shapes import UNAVAILABLE
+from txmqtt.broker.shapes import UNAVAILABLE, Rest
 from txmqtt.session.message import Message, unretained
 from txmqtt.session.tickets import Ticket, Waiter
 
 if TYPE_CHECKING:
     from txmqtt.broker.core import Broker
+
+
+#: In one turn so many pages are looked through, whatever is found in them.
+_PAGES: Final = 3
 
 
 class Retrieval(Waiter):
@@ -37,6 +41,7 @@ class Retrieval(Waiter):
         self._route = Route(member.mount.name, [self._delivery], [])
         self._messages: list[Message] = []
         self._at = 0
+        self._rest: Rest | None = None
         self._begun = False
         self._finding = False
         self._complete = False
@@ -52,9 +57,17 @@ class Retrieval(Waiter):
         if not self._begun:
             self._begin()
         room = self._broker.policy.retained_page
-        while self._at < len(self._messages):
-            if not self._may_go_on() or (room <= 0 and self._said_something()):
+        pages = _PAGES
+        while self._at < len(self._messages) or self._rest is not None:
+            if not self._may_go_on():
                 return False
+            if room <= 0 or pages <= 0:
+                self._pause()
+                return False
+            if self._at == len(self._messages):
+                pages -= 1
+                self._look_further()
+                continue
             message = self._messages[self._at]
             self._at += 1
             if self._wanted(message):
@@ -70,14 +83,25 @@ class Retrieval(Waiter):
         self._broker.backend.find(self._member.mount.name, self._below, self)
         self._finding = False
 
-    def page(self, messages: list[Message], last: bool) -> None:
+    def _look_further(self) -> None:
+        rest, self._rest = self._rest, None
+        self._messages = []
+        self._at = 0
+        if rest is not None:
+            self._finding = True
+            rest.following(self)
+            self._finding = False
+
+    def page(self, messages: list[Message], last: bool, rest: Rest | None) -> None:
         """
         See C{Reader.page}.
         """
         self._messages.extend(messages)
         self._complete = last
+        self._rest = rest
         if self._over:
-            self._leave_rest()
+            if not self._finding:
+                self._leave_rest()
         elif not self._finding:
             self._broker.subscriptions.go_on(self._member)
 
@@ -93,7 +117,7 @@ class Retrieval(Waiter):
         Another message would leave at once, and not wait behind others.
         """
         session = self._member.session
-        if session is None or session.paused or session.out_size * 2 >= session.write_limit:
+        if session is None or session.paused or session.resting or session.out_size * 2 >= session.write_limit:
             return False
         outgoing = session.outgoing
         if outgoing is None or not outgoing.idle:
@@ -102,12 +126,13 @@ class Retrieval(Waiter):
             self._pending = [ticket for ticket in self._pending if not ticket.done]
         return len(outgoing.ids) + len(self._pending) < outgoing.window
 
-    def _said_something(self) -> bool:
+    def _pause(self) -> None:
         """
-        We are called again when it has been written. (All of a page may be too large for this client.)
+        So much is enough for one turn; we are called again in the next.
         """
         session = self._member.session
-        return session is not None and session.out_size > 0
+        if session is not None:
+            session.rest()
 
     def _wanted(self, message: Message) -> bool:
         member = self._member
@@ -157,7 +182,11 @@ class Retrieval(Waiter):
 
     def _leave_rest(self) -> None:
         broker, member = self._broker, self._member
-        rest, self._messages, self._at = self._messages[self._at :], [], 0
+        rest = self._messages[self._at :]
+        while self._rest is not None:
+            self._look_further()
+            rest.extend(self._messages)
+        self._messages, self._at = [], 0
         if broker.registry.find(member.key) is not member:
             return  # the session has ended since
         for message in rest:

@@ -84,6 +84,20 @@ class Lease:
         self.owner = owner
         self.incoming = Incoming()
 
+    @property
+    def ready(self) -> bool:
+        """
+        The owner is there and takes more.
+        """
+        return self.owner is not None
+
+    @property
+    def load(self) -> int:
+        """
+        How many messages wait for it.
+        """
+        return 0
+
 
 class Kept:
     """
@@ -145,15 +159,33 @@ class Owner(Protocol):
             C{want} asks for it again.
         """
 
+    def overrun(self) -> None:
+        """
+        A message found no room in your queue, and the policy is to let you go for that.
+        """
+
 
 class Reader(Protocol):
     """
     Who asked for retained messages.
     """
 
-    def page(self, messages: list[Message], last: bool) -> None:
+    def page(self, messages: list[Message], last: bool, rest: Rest | None) -> None:
         """
         Some of what was found; C{last} when there is no more.
+
+        @param rest: asked for the next page when the reader wants it; None: there is none, or it comes by itself.
+        """
+
+
+class Rest(Protocol):
+    """
+    The retained messages of a search that have not been looked up yet.
+    """
+
+    def following(self, reader: Reader) -> None:
+        """
+        Look up some more; C{reader} hears of them, now or later.
         """
 
 
@@ -241,6 +273,13 @@ class Backend(Protocol):
         @return: done with 0 when nothing has to be waited for; done with 0x97 when nobody who is owed it had room; at
             QoS 1 and 2 C{UNRETAINED} when it could not be retained: then nobody is owed it either; C{UNAVAILABLE} when
             nothing can be kept for now.
+        """
+
+    def room(self, message: Message, route: Route) -> Ticket:
+        """
+        Whether all that the route says are owed a message have room for it.
+
+        @return: done if so, or if their policy is to drop; otherwise it is settled when some may have come free.
         """
 
     def want(self, lease: Lease, more: int) -> None:

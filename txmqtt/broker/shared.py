@@ -2,12 +2,17 @@
 Shared subscriptions: many sessions, one copy.
 
 A group is everybody who subscribed to the same filter under the same share name. QoS 0 goes to one member that is
-connected, in turn. QoS 1 and 2 are owed to the group by the backend, and a member takes the next when it has room.
+connected. QoS 1 and 2 are owed to the group by the backend, and a member that has room takes the next.
+
+Which of those that can take a message is asked first is a matter of strategy. Whoever can't is passed over, so that no
+strategy lets a message wait while somebody has room.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from random import Random
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 from txmqtt.broker.filters import Grant
 from txmqtt.broker.routes import Delivery
@@ -15,6 +20,10 @@ from txmqtt.session.message import Message
 
 if TYPE_CHECKING:
     from txmqtt.broker.registry import Member
+
+
+#: Where C{random} looks for its members; a test, or whoever wants the same again, seeds it.
+RANDOM: Final = Random()
 
 
 class Group:
@@ -34,7 +43,7 @@ class Group:
         self.durable = 0
         self._members: dict[Member, Delivery] = {}
         self._order: list[Delivery] = []
-        self._turn = 0
+        self._turn = 0  # whose the last message was
 
     def __len__(self) -> int:
         return len(self._order)
@@ -64,7 +73,10 @@ class Group:
         """
         delivery = self._members.pop(member, None)
         if delivery is not None:
-            self._order.remove(delivery)
+            at = self._order.index(delivery)
+            del self._order[at]
+            if at <= self._turn:
+                self._turn -= 1
             if member.durable:
                 self.durable -= 1
 
@@ -74,15 +86,58 @@ class Group:
         """
         return self._members.get(member)
 
-    def rotation(self) -> list[Delivery]:
+    def everybody(self) -> list[Delivery]:
         """
-        All members, each time from the next one on: whoever takes the first that can serves them in turn.
+        All members.
+        """
+        return self._order
+
+    def taker(self, message: Message, direct: bool) -> Delivery | None:
+        """
+        The member that gets this message; None when nobody can take it now.
+
+        @param direct: at QoS 0: whoever is connected and reads; otherwise whoever the backend may deliver to.
         """
         order = self._order
-        if len(order) > 1:
-            self._turn = (self._turn + 1) % len(order)
-            return order[self._turn :] + order[: self._turn]
-        return order
+        count = len(order)
+        if not count:
+            return None
+        strategy = order[0].member.terms.policy.shared_strategy
+        if strategy == "least_queued":
+            return self._idlest(message, direct)
+        first = self._turn + 1
+        if strategy == "sticky":
+            first = self._turn
+        elif strategy == "random":
+            first = RANDOM.randrange(count)
+        elif strategy == "hash_client_id":
+            first = crc32(message.publisher.encode())
+        for step in range(count):
+            at = (first + step) % count
+            delivery = order[at]
+            if _can(delivery, direct) and delivery.member.may_receive(message.topic):
+                self._turn = at
+                return delivery
+        return None
+
+    def _idlest(self, message: Message, direct: bool) -> Delivery | None:
+        order = self._order
+        count = len(order)
+        found = -1
+        least = 0
+        for step in range(count):
+            at = (self._turn + 1 + step) % count
+            delivery = order[at]
+            if _can(delivery, direct) and delivery.member.may_receive(message.topic):
+                load = _load(delivery)
+                if found < 0 or load < least:
+                    found, least = at, load
+                    if not load:
+                        break
+        if found < 0:
+            return None
+        self._turn = found
+        return order[found]
 
     @property
     def attended(self) -> bool:
@@ -99,10 +154,27 @@ class Group:
 
     def listener(self, message: Message) -> Delivery | None:
         """
-        Who gets a QoS 0 message: the next member that is connected and reads.
+        Who gets a QoS 0 message: a member that is connected and reads.
         """
-        for delivery in self.rotation():
-            session = delivery.member.session
-            if session is not None and not session.paused and delivery.member.may_receive(message.topic):
-                return delivery
-        return None
+        return self.taker(message, True)
+
+
+def _can(delivery: Delivery, direct: bool) -> bool:
+    if not direct:
+        return delivery.member.lease.ready
+    session = delivery.member.session
+    return session is not None and not session.paused
+
+
+def _load(delivery: Delivery) -> int:
+    """
+    How much a member has to do: what is under way to it, what waits for its turn, and bytes that it has not read.
+    """
+    session = delivery.member.session
+    load = delivery.member.lease.load
+    if session is not None:
+        outgoing = session.outgoing
+        if outgoing is not None:
+            load += outgoing.flying + (len(outgoing.waiting) if outgoing.waiting is not None else 0)
+        load += session.out_size
+    return load

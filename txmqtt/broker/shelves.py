@@ -4,10 +4,28 @@ The retained messages of all mount points, within the bounds of the policy.
 
 from __future__ import annotations
 
+from typing import Final
+
 from txmqtt.broker.policy import Policy
-from txmqtt.broker.retained import Retained
+from txmqtt.broker.retained import Retained, Search
+from txmqtt.broker.shapes import Reader
 from txmqtt.broker.stats import Stats
 from txmqtt.session.message import Message
+from txmqtt.session.turn import Turn
+
+#: So many levels of topics are looked at for one page of what has been retained: a few milliseconds.
+_STEPS: Final = 1_000
+
+
+class _Rest:
+    def __init__(self, search: Search, turn: Turn) -> None:
+        self._search = search
+        self._turn = turn
+
+    def following(self, reader: Reader) -> None:
+        search = self._search
+        messages = search.take(_STEPS, self._turn.wall)
+        reader.page(messages, search.over, None if search.over else self)
 
 
 class Shelves:
@@ -47,6 +65,8 @@ class Shelves:
         policy = self._policy
         old = shelf.get(message.topic)
         size = self._stats.retained_bytes + message.size - (old.size if old is not None else 0)
+        if len(message.payload) > policy.max_retained_payload:
+            return False
         return size <= policy.max_retained_bytes and (
             old is not None or self._stats.retained < policy.max_retained_messages
         )
@@ -76,12 +96,15 @@ class Shelves:
         """
         self._tally()
 
-    def find(self, mount: str, filter: bytes, wall: float) -> list[Message]:
+    def find(self, mount: str, filter: bytes, turn: Turn, reader: Reader) -> None:
         """
-        All that a filter matches at one mount point.
+        See C{Backend.find}.
         """
         shelf = self._shelves.get(mount)
-        return shelf.find(filter, wall) if shelf is not None else []
+        if shelf is None:
+            reader.page([], True, None)
+        else:
+            _Rest(shelf.search(filter), turn).following(reader)
 
     def expire(self, wall: float) -> list[tuple[str, Message]]:
         """

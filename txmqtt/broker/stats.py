@@ -42,6 +42,9 @@ _TOTALS: Final = (
     "protocol_errors",
     "plugin_errors",
     "wills_sent",
+    "held",
+    "held_refused",
+    "overruns",
 )
 _TOTALS_OF_TURNS: Final = (
     "bytes_received",
@@ -51,6 +54,7 @@ _TOTALS_OF_TURNS: Final = (
     "publishes_sent",
     "inbound_bytes",
     "outbound_bytes",
+    "throttled",
 )
 
 
@@ -83,6 +87,9 @@ class Stats:
     @ivar logins_failed: wrong user names and passwords.
     @ivar logins_delayed: logins whose answer was kept waiting.
     @ivar flapping: CONNECTs that were refused because their client identifier is fought for.
+    @ivar held: messages whose acknowledgement had to wait until every receiver had room.
+    @ivar held_refused: those of them, and those that found too many waiting, for which there was none in time.
+    @ivar overruns: receivers that were let go because their queue was full.
     @ivar refused_publishes: messages that their publisher had no right to send.
     """
 
@@ -131,6 +138,9 @@ class Stats:
         self.lateness = Histogram()
         self._load = Averages()
         self._told: dict[str, str] = {}
+        self.held = 0
+        self.held_refused = 0
+        self.overruns = 0
 
     def drop(self, count: int, reason: int) -> None:
         """
@@ -231,6 +241,10 @@ class Stats:
             ("routes/forgotten", str(self.routes_forgotten)),
             *self._heap(),
             *self._load.topics(),
+            ("publish/messages/held", str(self.held)),
+            ("publish/messages/held/refused", str(self.held_refused)),
+            ("connections/overrun", str(self.overruns)),
+            ("publish/messages/throttled", str(turn.throttled)),
         ]
 
     def _busy(self, turn: Turn) -> dict[str, int]:

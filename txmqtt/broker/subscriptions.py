@@ -50,7 +50,11 @@ class Subscriptions:
         codes: list[int] = []
         grants: list[Grant] = []
         steps = _Steps(self, member)
+        most = member.terms.policy.max_filters_per_packet
         for asked in packet.subscriptions:
+            if len(codes) >= most:
+                codes.append(reasons.QUOTA_EXCEEDED)
+                continue
             share, below = split_share(asked.filter)
             code = self._judge(member, asked, below)
             if code < reasons.FAILURE and broker.hooks is not None and broker.hooks.subscribes:
@@ -85,7 +89,7 @@ class Subscriptions:
         missing = filter_refusal(policy, asked.filter.startswith(SHARE), below)
         if missing:
             return missing
-        if levels(below) > policy.max_topic_levels:
+        if levels(below) > policy.max_topic_levels or len(below) > policy.max_topic_bytes:
             return reasons.TOPIC_FILTER_INVALID
         if asked.filter not in member.grants and (
             len(member.grants) >= policy.max_subscriptions

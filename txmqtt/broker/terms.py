@@ -111,10 +111,6 @@ class Terms:
                     reasons.BAD_USER_NAME_OR_PASSWORD,
                     f"a user name of {size} bytes; {policy.max_user_name_bytes} at most",
                 )
-        if packet.will is not None:
-            size = len(packet.will.payload)
-            if size > policy.max_will_payload:
-                return reasons.QUOTA_EXCEEDED, f"a will of {size} bytes; {policy.max_will_payload} at most"
         return reasons.SUCCESS, ""
 
     def keep_alive(self, packet: Connect) -> int:

@@ -87,6 +87,19 @@ OF_STATS = (
     Row("dropped_hook", "txmqtt_messages_dropped_total", COUNTER, _DROPPED, ("reason", "plugin")),
     Row("dropped_ended", "txmqtt_messages_dropped_total", COUNTER, _DROPPED, ("reason", "session_ended")),
     # Not among the dropped: whoever listened then had the message.
+    Row(
+        "held",
+        "txmqtt_publish_held_total",
+        COUNTER,
+        "Messages acknowledged only when all had room.",
+    ),
+    Row(
+        "held_refused",
+        "txmqtt_publish_held_refused_total",
+        COUNTER,
+        "Those of them that found no room in time.",
+    ),
+    Row("overruns", "txmqtt_receivers_overrun_total", COUNTER, "Receivers let go because their queue was full."),
     Row("dropped_retained", "txmqtt_messages_not_retained_total", COUNTER, "Messages not retained for want of room."),
     Row("retained", "txmqtt_retained_messages", GAUGE, "Retained messages."),
     Row("retained_bytes", "txmqtt_retained_bytes", GAUGE, "What retained messages take up."),
@@ -107,6 +120,7 @@ OF_TURN = (
     Row("packets_received", "txmqtt_packets_received_total", COUNTER, "MQTT packets received, of every type."),
     Row("packets_sent", "txmqtt_packets_sent_total", COUNTER, "MQTT packets sent, of every type."),
     Row("publishes_sent", "txmqtt_publish_sent_total", COUNTER, _SENT, ("qos", "1,2")),
+    Row("throttled", "txmqtt_publish_throttled_total", COUNTER, "How often a fast publisher had to wait."),
     Row("inbound_bytes", "txmqtt_publish_received_payload_bytes_total", COUNTER, "Bytes of the payloads published."),
     Row("outbound_bytes", "txmqtt_publish_sent_payload_bytes_total", COUNTER, _SENT_BYTES, ("qos", "1,2")),
 )

@@ -76,6 +76,18 @@ RANGES = {
     "store_bytes": Range(1, UNBOUNDED),
     "max_qos": Range(0, 2),
     "sys_interval": Range(0, 86_400),
+    "publish_rate": Range(0, UNBOUNDED),
+    "publish_burst": Range(0, UNBOUNDED),
+    "byte_rate": Range(0, UNBOUNDED),
+    "byte_burst": Range(0, UNBOUNDED),
+    "max_topic_bytes": Range(1, _U16),
+    "max_filters_per_packet": Range(1, UNBOUNDED),
+    "max_retained_payload": Range(0, MAX_PACKET),
+    "max_message_expiry": Range(0, _U32),
+    "hold_limit": Range(0, UNBOUNDED),
+    "hold_seconds": Range(0.1, 3600),
+    "max_total_queued_messages": Range(0, UNBOUNDED),
+    "max_total_queued_bytes": Range(0, UNBOUNDED),
 }
 
 
@@ -83,6 +95,9 @@ RANGES = {
 CHOICES: dict[str, tuple[str, ...]] = {
     "redirect": ("never", "full", "always", "moved"),
     "ban_answer": ("close", "say"),
+    "shared_strategy": ("round_robin", "random", "sticky", "least_queued", "hash_client_id"),
+    "refused_publish": ("drop", "disconnect"),
+    "queue_full": ("refuse", "drop_oldest", "drop_newest", "hold", "disconnect"),
 }
 
 #: Limits that may be others for one listener: those of its connections and of what clients say on them.

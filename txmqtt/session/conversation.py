@@ -16,6 +16,7 @@ from txmqtt.codec.constants import NAMES, PUBACK, PUBREC, PUBREL
 from txmqtt.codec.decode import Decoder
 from txmqtt.codec.errors import ProtocolError, RemoteProtocolError
 from txmqtt.codec.packets import Ack, Packet, Publish
+from txmqtt.session.meter import Meter
 from txmqtt.session.receiving import Receiving
 from txmqtt.session.sink import Link
 from txmqtt.session.turn import Turn
@@ -31,7 +32,10 @@ class Conversation(Receiving):
 
     @ivar reading: what arrives is parsed; otherwise it is kept, or forgotten once the conversation is over.
     @ivar last_heard: when the last whole packet came, seconds; until the conversation is open, when it began.
+    @ivar meter: how fast the peer may publish; None: as fast as it can.
     """
+
+    meter: Meter | None = None
 
     def __init__(self, turn: Turn, link: Link, write: Callable[[bytes], None], write_limit: int) -> None:
         super().__init__(turn, link, write, write_limit)
@@ -64,18 +68,23 @@ class Conversation(Receiving):
         Act on every whole packet that is here, unless one of them makes us stop.
         """
         decoder = self.decoder
+        meter = self.meter
         heard = 0
         self.parsing = True
         try:
             while self.reading:
-                packet = decoder.take()
+                packet = decoder.take() if meter is None else meter.take(decoder)
                 if packet is None:
                     break
                 heard += 1
                 if self.phase != OPEN:
                     self._other(packet)
                 elif isinstance(packet, Publish):  # nine packets in ten
-                    self._publish(packet)
+                    if meter is not None and not meter.admits(self.turn.now):
+                        heard -= 1
+                        self._throttle(packet)
+                    else:
+                        self._publish(packet)
                 elif isinstance(packet, Ack):
                     if packet.kind == PUBACK:
                         self._puback(packet)
@@ -93,6 +102,12 @@ class Conversation(Receiving):
                     self.last_heard = self.turn.now
         if not self.reading and self.phase != CLOSED:
             self._kept()
+
+    def _throttle(self, packet: Publish) -> None:
+        """
+        The peer publishes faster than it may: this message and all that follows it has to wait.
+        """
+        raise NotImplementedError
 
     def _kept(self) -> None:
         """
@@ -142,6 +157,8 @@ class Conversation(Receiving):
         """
         When C{tick} must be called at the latest, seconds; C{NEVER} when nothing can become due.
         """
+        if self.resting:
+            return self.turn.now
         return min(self._role_deadline(), self._resend_deadline())
 
     def tick(self, now: float) -> None:
@@ -151,6 +168,9 @@ class Conversation(Receiving):
         self.turn.now = now
         if self.phase != CLOSED:
             self._role_tick(now)
+        if self.resting:
+            self.resting = False
+            self._refill()
         if self.phase == OPEN and self.resend_interval and not self.paused:
             self._resend(now)
 

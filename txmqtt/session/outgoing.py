@@ -70,6 +70,8 @@ class Outgoing:
     @param limit_bytes: how much memory what waits may take, bytes.
     """
 
+    _vacancy: Ticket | None = None
+
     def __init__(self, window: int, limit_messages: int, limit_bytes: int) -> None:
         self.window = window
         self.ids = PacketIds()
@@ -110,6 +112,30 @@ class Outgoing:
         self.waiting_bytes += item.message.size
         return QUEUED
 
+    def room(self, size: int, blocked: bool) -> bool:
+        """
+        Whether C{admit} would find a place for a message that costs so many bytes.
+        """
+        if self.idle and self.flying < self.window and not blocked:
+            return True
+        count = len(self.waiting) if self.waiting is not None else 0
+        return count < self._limit_messages and self.waiting_bytes + size <= self._limit_bytes
+
+    def vacant(self) -> Ticket:
+        """
+        Settled when fewer wait than now.
+        """
+        if self._vacancy is None:
+            self._vacancy = Ticket()
+        return self._vacancy
+
+    def drop_oldest(self) -> bool:
+        """
+        Forget the message that has waited longest; False when none waits, or somebody above keeps it.
+        """
+        waiting = self.waiting
+        return waiting is not None and not waiting[0].ref and self.withdraw(waiting[0])
+
     def next(self) -> Outbound | None:
         """
         The next to send now that there may be room, with its identifier; first the repeats, then what waits.
@@ -133,6 +159,10 @@ class Outgoing:
         if not waiting:
             self.waiting = None
             self.idle = True
+        vacancy = self._vacancy
+        if vacancy is not None:
+            self._vacancy = None
+            vacancy.settle()
         return self._fly(item)
 
     def _fly(self, item: Outbound) -> Outbound:

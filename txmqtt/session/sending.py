@@ -32,10 +32,12 @@ class Sending(Voice):
     The sender's half of the acknowledgements.
 
     @ivar thirsty: the owner has more to say as soon as there is room.
+    @ivar resting: it has said enough for one turn, and goes on when the alarm rings.
     @ivar resend_interval: how long a packet may be unanswered before it is sent again, seconds; 0.0 for ever.
     """
 
     resend_interval = 0.0
+    resting = False
     _publishes: Gate | None = None
     _pubrels: Gate | None = None
     _resend_from = 0.0  # when the peer last began to read again: what it was sent before may only just reach it
@@ -166,8 +168,16 @@ class Sending(Voice):
     def _refill(self) -> None:
         if not self.paused and self.phase == OPEN:
             self.pump()
-            if self.thirsty and not self.paused and self.phase == OPEN:
+            if self.thirsty and not (self.paused or self.resting) and self.phase == OPEN:
                 self._drained()
+
+    def rest(self) -> None:
+        """
+        Let others have their turn, and go on in the next.
+        """
+        if not self.resting:
+            self.resting = True
+            self.nearer(self.turn.now)
 
     # What the peer answers
 

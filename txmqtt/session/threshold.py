@@ -14,11 +14,12 @@ from typing import Final
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import CONNACK, DISCONNECT, MQTT5, MQTT311
 from txmqtt.codec.errors import ProtocolError, UnsupportedVersion
-from txmqtt.codec.packets import Connect, Packet
+from txmqtt.codec.packets import Connect, Packet, Publish
 from txmqtt.codec.properties import Properties
 from txmqtt.session.aliases import SentAliases
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.keepalive import server_patience
+from txmqtt.session.meter import LONGEST_PAUSE, Meter
 from txmqtt.session.outgoing import Outgoing
 from txmqtt.session.proof import Proof
 from txmqtt.session.sink import ServerLink
@@ -83,7 +84,7 @@ class Threshold(Proof):
         self._door.connecting(packet)
 
     def _kept(self) -> None:
-        if self.decoder.held > self.decoder.limit:
+        if self.decoder.held > self.decoder.limit or self.throttled:
             self.hold()
 
     def _listen(self) -> None:
@@ -168,15 +169,58 @@ class Threshold(Proof):
             self.nearer(self._role_deadline())
             self.link.release()
 
+    # Who publishes too fast
+
+    @property
+    def throttled(self) -> bool:
+        """
+        A message waits until the client may publish it, and so does all that follows.
+        """
+        return self.meter is not None and self.meter.kept is not None
+
+    def _throttle(self, packet: Publish) -> None:
+        meter = self.meter
+        assert meter is not None
+        now = self.turn.now
+        meter.keep(packet, now)
+        self.reading = False
+        self.turn.throttled += 1
+        if not self.held:
+            meter.looked = now
+        self.hold()
+        self.nearer(meter.wake)
+
+    def _unthrottle(self, meter: Meter, now: float) -> None:
+        """
+        Go on with what had to wait, as far as it may pass now. While something has to wait, only look now and then
+        whether the client is still there: what one more read brings is kept unparsed, if there is not too much already.
+        """
+        if meter.patience(now) > 0.0:
+            meter.doze(now)
+        else:
+            self.proceed()
+        if not self.throttled:
+            self.release()
+        elif now >= meter.looked + LONGEST_PAUSE and self.decoder.held <= self.decoder.limit:
+            meter.looked = now
+            self.release()
+
     # Time
 
     def _role_deadline(self) -> float:
+        meter = self.meter
+        if meter is not None and meter.kept is not None:
+            return meter.wake
         if self.phase == OPEN and (self.held or not self._patience):
             return self._renewal_due
         return min(self.last_heard + self._patience, self._renewal_due)
 
     def _role_tick(self, now: float) -> None:
         if self._role_deadline() > now or self._renewal_overdue(now):
+            return
+        meter = self.meter
+        if meter is not None and meter.kept is not None:
+            self._unthrottle(meter, now)
             return
         if self.phase == OPEN:
             self.end(
@@ -187,6 +231,13 @@ class Threshold(Proof):
             self.end(reasons.SERVER_BUSY, f"not connected after {self._patience:g} s")
 
     # The end
+
+    def lost(self) -> None:
+        meter = self.meter
+        if meter is not None and meter.kept is not None and self.phase == OPEN:
+            meter.set(0.0, 0.0, 0.0, 0.0)  # it has been said, and can't be said any slower
+            self.proceed()
+        super().lost()
 
     def fail(self, error: ProtocolError) -> None:
         if self.phase == NEW and isinstance(error, UnsupportedVersion):

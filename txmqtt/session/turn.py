@@ -11,6 +11,18 @@ if TYPE_CHECKING:
     from txmqtt.session.voice import Voice
 
 
+class Later:
+    """
+    Something that is done when the turn ends, because it must not be done in the middle of something else.
+    """
+
+    def go_on(self) -> None:
+        """
+        Do it.
+        """
+        raise NotImplementedError
+
+
 class Turn:
     """
     What one turn of the reactor shares: the time, and who has something to write at its end.
@@ -21,6 +33,8 @@ class Turn:
     @ivar publishes_sent: messages sent at QoS 1 and 2, repeats not counted; C{outbound_bytes}: the bytes of their
         payloads.
     @ivar inbound_bytes: the bytes of the payloads of all messages that clients have published.
+    @ivar throttled: how often somebody who published too fast was not read for a while.
+    @ivar later: done at the end of the turn, before all that follows.
     @ivar closing: called at the end of the turn, before the writes: a store begins to write what the turn has changed.
     """
 
@@ -34,7 +48,9 @@ class Turn:
         self.publishes_sent = 0
         self.outbound_bytes = 0
         self.inbound_bytes = 0
+        self.throttled = 0
         self.touched: list[Voice] = []
+        self.later: list[Later] = []
         self.closing: Callable[[], object] | None = None
 
     @property
@@ -48,6 +64,10 @@ class Turn:
         """
         One write for each conversation that has something to say. Every entry from the reactor ends here.
         """
+        while self.later:
+            later, self.later = self.later, []
+            for each in later:
+                each.go_on()
         if self.closing is not None:
             self.closing()
         touched = self.touched

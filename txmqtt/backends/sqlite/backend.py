@@ -106,6 +106,7 @@ class SqliteBackend:
         self._hall: Hall | None = None
         self._notes = Notes(self.journal)
         # The queues answer for themselves, and so do the notes.
+        self.room = self._owed.room
         self.want = self._owed.want
         self.settle = self._owed.settle
         self.recall = self._owed.recall
@@ -305,9 +306,9 @@ class SqliteBackend:
 
     def find(self, mount: str, filter: bytes, reader: Reader) -> None:
         """
-        See C{Backend.find}: all of it in one page, from memory.
+        See C{Backend.find}: it is all in memory.
         """
-        reader.page(self._shelves.find(mount, filter, self._turn.wall), True)
+        self._shelves.find(mount, filter, self._turn, reader)
 
     # Time
 

@@ -23,6 +23,7 @@ from txmqtt.backends.sqlite.schema import (
     EXPIRED,
     FLIGHT,
     INBOUND,
+    OLDEST,
     QUEUE,
     SENT,
     SESSION,
@@ -220,6 +221,31 @@ class SqliteLedger:
         if pile.epoch == epoch:
             self.owed_by.unread(who, pile)
 
+    # What has to make room
+
+    def trim(self, who: Holding | Group, pile: Pile) -> None:
+        """
+        See C{Ledger.trim}.
+        """
+        if pile.trimming or pile.fetching or self._purging is not None:
+            return  # the next that finds no room asks again
+        pile.trimming = True
+        about = (who, pile, pile.epoch)
+        reading = self.read(OLDEST, (pile.home, pile.last, _EXPIRED_AT_ONCE))
+        reading.addCallbacks(self._trimmed, self._not_trimmed, callbackArgs=about, errbackArgs=about)
+        reading.addErrback(_failed)
+
+    def _trimmed(self, rows: list[Any], who: Holding | Group, pile: Pile, epoch: int) -> None:
+        pile.trimming = False
+        if pile.epoch == epoch and not pile.fetching:
+            self.begin_turn()
+            self.owed_by.trim(who, pile, rows)
+            self.end_turn()
+
+    def _not_trimmed(self, failure: Failure, who: Holding | Group, pile: Pile, epoch: int) -> None:
+        pile.trimming = False
+        failure.trap(StoreError)
+
     # What has expired
 
     def purge(self, pile: Pile) -> None:
@@ -248,7 +274,7 @@ class SqliteLedger:
             who = self._holders.get(holder)
             pile = who.pile if isinstance(who, Holding) else self.owed_by.pile(who) if who is not None else None
             # What is in memory, or on its way there, is looked at when it is delivered.
-            if pile is not None and pile.behind and ref > pile.last and not pile.fetching:
+            if pile is not None and pile.behind and ref > pile.last and not (pile.fetching or pile.trimming):
                 pile.add_behind(-1, -size)
                 self.draft().settle(ref)
                 self.owed_by.expired_behind(size)

@@ -173,6 +173,11 @@ SENT: Final = (
     f"SELECT {_ITEM}, f.packet_id, f.released, f.mark FROM flight f JOIN queue q ON q.ref = f.ref "
     "LEFT JOIN message m ON m.number = q.message WHERE q.holder = ? ORDER BY f.released, f.mark"
 )
+#: The oldest that wait, and what each costs.
+OLDEST: Final = (
+    "SELECT q.ref, q.size FROM queue q LEFT JOIN flight f ON f.ref = q.ref "
+    "WHERE q.holder = ? AND q.ref > ? AND f.ref IS NULL ORDER BY q.ref LIMIT ?"
+)
 #: What has not been sent and never will be.
 EXPIRED: Final = (
     "SELECT q.ref, q.holder, q.size FROM queue q LEFT JOIN flight f ON f.ref = q.ref "
