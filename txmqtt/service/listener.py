@@ -29,6 +29,7 @@ from txmqtt.broker.terms import Terms
 from txmqtt.codec.errors import MQTTError
 from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import Anybody, LocalUser, Realm
+from txmqtt.net.door import Door
 from txmqtt.net.endpoints import beneath, server_endpoint
 from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.service.config import only_from_here
@@ -89,8 +90,11 @@ class Listener:
     @ivar address: what it listens on, once it does.
     """
 
-    def __init__(self, place: Place, broker: Broker, reactor: Any, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, place: Place, broker: Broker, reactor: Any, seconds: Callable[[], float], door: Door | None = None
+    ) -> None:
         """
+        @param door: that of all listeners of this broker.
         @raise ValueError: the place's endpoint string is none.
         """
         self.place = place
@@ -99,7 +103,7 @@ class Listener:
         self.endpoint = server_endpoint(reactor, place.endpoint) if isinstance(place.endpoint, str) else place.endpoint
         self._terms = Terms(broker.policy, place.mount)
         self._portal = Portal(Realm(LocalUser))
-        self.factory = BrokerFactory(broker, self._portal, reactor, seconds, self._terms)
+        self.factory = BrokerFactory(broker, self._portal, reactor, seconds, self._terms, door=door)
         self._opening: Deferred[None] | None = None
         self._port: IListeningPort | None = None
         self.adopt(place)
