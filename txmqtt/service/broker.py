@@ -88,7 +88,7 @@ class BrokerService(Service):
 
     @ivar broker: the broker itself.
     @ivar stats: what it counts.
-    @ivar door: who is banned, and may be let in again.
+    @ivar door: how many may come, from where and how fast, and who is banned.
     @ivar beats: called once a second, with seconds of a clock that never jumps, as long as the broker is not stuck.
     """
 
@@ -209,8 +209,8 @@ class BrokerService(Service):
         try:
             backend.start()
             sessions = recover(self.broker)
-            self.door.restore(backend.noted(_BANS) or {})
             backend.recovered_all()
+            self.door.restore(backend.noted(_BANS))
         except Exception as error:
             backend.abandon()
             self._failed(Failure(error))
@@ -389,6 +389,7 @@ class BrokerService(Service):
         gone = gatherResults(over, consumeErrors=True)
         backend = self._backend
         if isinstance(backend, SqliteBackend) and self._back:
+            backend.note(_BANS, self.door.state())
             gone.addCallback(lambda _: backend.stop())
         self._back = False
         return gone.addCallback(lambda _: _log.info("the broker has stopped"))

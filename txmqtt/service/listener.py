@@ -100,6 +100,7 @@ class Listener:
         self, place: Place, broker: Broker, reactor: Any, seconds: Callable[[], float], door: Door | None = None
     ) -> None:
         """
+        @param door: that of all listeners of this broker.
         @raise ValueError: the place's endpoint string is none.
         """
         self.place = place

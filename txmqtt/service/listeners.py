@@ -40,6 +40,7 @@ class Listeners:
         self._broker = broker
         self._reactor = reactor
         self._seconds = seconds
+        self._door = Door(broker.stats, seconds) if door is None else door
         self._open = [self._made(place) for place in places]
         self._left: list[Listener] = []  # closed, and some of those who came in there are still here
 
