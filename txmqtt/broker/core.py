@@ -10,6 +10,7 @@ from __future__ import annotations
 from txmqtt.broker.arrival import Arrival
 from txmqtt.broker.expiry import Calendar
 from txmqtt.broker.farewells import Farewells
+from txmqtt.broker.metering import measure_all
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.publishing import Publishing
 from txmqtt.broker.registry import Member, Registry
@@ -252,6 +253,8 @@ class Broker(Publishing):
         From now on these are the limits.
         """
         self.terms.policy = policy
+        self.backend.change_policy(policy)
+        measure_all(self.registry)
 
     def rights_changed(self) -> None:
         """

@@ -13,7 +13,6 @@ from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
-from twisted.internet.tcp import Server
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,7 +21,7 @@ from txmqtt.codec.packets import Connect
 from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import IMQTTUser, LoginUndecided, credentials_of
 from txmqtt.net.entry import Entry
-from txmqtt.net.fairness import pace_reads
+from txmqtt.net.fairness import whole_read
 from txmqtt.net.proving import Avatar, ProvingProtocol, log_out
 from txmqtt.session.server import ServerSession
 from txmqtt.session.voice import CLOSED, NEW, OPENING
@@ -45,7 +44,6 @@ class MQTTServerProtocol(ProvingProtocol):
     @ivar entry: its way through the door.
     """
 
-    _wire: Server
     _whole_read = 1 << 30
     _entered = False
     _said_name = ""
@@ -75,11 +73,8 @@ class MQTTServerProtocol(ProvingProtocol):
         super().connectionMade()
         self._factory.guests.add(self)
         self._factory.broker.stats.sockets += 1
-        transport: object = self.transport
-        if isinstance(transport, Server):
-            self._factory.accepts.accepted(transport)
-            self._wire = transport
-            self._whole_read = transport.bufferSize
+        self._factory.accepts.accepted(self.transport)
+        self._whole_read = whole_read(self.transport)
         if not self.entry.knock():
             # Only until the first bytes: what is asked for each read is asked for each message.
             self.dataReceived = self._first_bytes  # type: ignore[method-assign]
@@ -100,7 +95,7 @@ class MQTTServerProtocol(ProvingProtocol):
         else:
             began = self._seconds()
             self.session.feed(data, began)
-            self._whole_read = pace_reads(self._wire, self._seconds() - began)
+            self._whole_read = self._factory.reads.read(self, self._seconds() - began)
         self._turn_end.read()
 
     @property
@@ -160,6 +155,20 @@ class MQTTServerProtocol(ProvingProtocol):
         For the entry: call something after so many seconds.
         """
         return self._clock.callLater(delay, call, *more)
+
+    def wait(self) -> None:
+        """
+        See C{txmqtt.net.fairness.Reader}.
+        """
+        if self.session.phase != CLOSED:
+            self.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        """
+        See C{txmqtt.net.fairness.Reader}.
+        """
+        if self.session.phase != CLOSED and not self.session.held:
+            self.transport.resumeProducing()
 
     def shut_out(self, reason: int, message: str) -> None:
         """
