@@ -59,6 +59,7 @@ class Publishing:
         From now on these are asked about what passes; None: nobody is.
         """
         self.hooks = hooks
+        self.stats.hooks = hooks if hooks is not None and hooks.drops else None
         self.fanout.hooks = hooks if hooks is not None and hooks.delivers else None
         for mount in self._mounts.values():
             mount.routes.hooks = hooks
