@@ -23,6 +23,8 @@ from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import Anybody, FirstOf, Realm
 from txmqtt.net.endpoints import server_endpoint
 from txmqtt.net.options import IReloadable
+from txmqtt.net.origins import networks
+from txmqtt.net.plugins import BrokerPlugin
 from txmqtt.net.tls import TLSServerEndpoint
 from txmqtt.net.websocket_server import WebSocketEndpoint
 from txmqtt.service.config import IN_MEMORY
@@ -31,6 +33,7 @@ from txmqtt.service.configuration.lines import Path as Way
 from txmqtt.service.configuration.reading import Entry, Fault, nearest
 from txmqtt.service.configuration.settings import ListenerSettings, Settings
 from txmqtt.service.listener import Place
+from txmqtt.service.plugins import plugin
 
 T = TypeVar("T")
 
@@ -44,6 +47,7 @@ class Assembly:
 
     @ivar faults: what can't be made, and why.
     @ivar policy: what the broker allows.
+    @ivar plugins: who sees what passes.
     @ivar access: the rules; None: there are none.
     @ivar places: where clients come in.
     @ivar checkers: who says who may come in, by name; C{mechanisms}: ways for a client of 5.0 to prove it.
@@ -74,6 +78,16 @@ class Assembly:
         for entry in settings.authentication:
             self._checker(entry)
         self._rules()
+        self.plugins: list[BrokerPlugin] = []
+        for position, wanted in enumerate(settings.plugin):
+            try:
+                self.plugins.append(plugin(wanted.name, wanted.options))
+            except ValueError as error:
+                self._wrong(("plugin", position), error)
+        try:
+            networks(self.policy.trusted_addresses)
+        except ValueError as error:
+            self._wrong(("limits", "trusted_addresses"), error)
         for position, each in enumerate(settings.listener):
             self._place(each, ("listener", position))
 
