@@ -73,6 +73,7 @@ class Assembly:
         self._rules_before = before.access if before is not None else None
         self._new_rules: AccessControl | None = None
         self.places: list[Place] = []
+        self._by_certificate = False
         self._reactor = reactor
         self._more = list(checkers)
         for entry in settings.authentication:
@@ -165,6 +166,7 @@ class Assembly:
     ) -> list[ICredentialsChecker]:
         how = _certificate_names(endpoint)
         certificate = [ICredentialsChecker(CertificateChecker(how))] if how else []
+        self._by_certificate = self._by_certificate or bool(how)
         known = [entry.name for entry in self.settings.authentication]
         for name in listener.authentication:
             if name not in known:
@@ -203,6 +205,16 @@ class Assembly:
         made = [*self.checkers.values(), *self.mechanisms.values(), *self._more]
         found: list[IReloadable] = [IReloadable(each) for each in made if IReloadable.providedBy(each)]
         return [*found, IReloadable(self.access)] if self.access is not None else found
+
+    def knows(self, user: str) -> bool | None:
+        """
+        Whether a user can still come in by name; None where that can't be known without asking him again.
+        """
+        made = [*self.checkers.values(), *self.mechanisms.values(), *self._more]
+        lists: list[Any] = [each for each in made if hasattr(each, "has")]
+        if any(each.has(user) for each in lists):
+            return True
+        return None if len(lists) < len(made) or not made or self._by_certificate else False
 
     def take_over(self) -> None:
         """
