@@ -14,25 +14,30 @@ from txmqtt.codec.errors import (
 )
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
-from txmqtt.net.auth import IMQTTUser, Realm, User
+from txmqtt.net.auth import Identity, IMQTTUser, Realm, User
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.connect import connect
 from txmqtt.net.factory import MQTTClientFactory
+from txmqtt.net.plugins import BrokerPlugin, IBrokerPluginFactory
 from txmqtt.net.values import Acknowledgement, Message, QoS, Will
 from txmqtt.service.broker import BrokerService, makeBroker
-from txmqtt.service.listener import CannotListen
+from txmqtt.service.listener import CannotListen, Place
 
 __all__ = [
     "Acknowledgement",
+    "BrokerPlugin",
     "BrokerService",
     "CannotListen",
     "ConnectionClosed",
+    "IBrokerPluginFactory",
     "IMQTTUser",
+    "Identity",
     "LocalProtocolError",
     "MQTTClient",
     "MQTTClientFactory",
     "MQTTError",
     "Message",
+    "Place",
     "Policy",
     "Properties",
     "ProtocolError",

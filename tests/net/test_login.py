@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
-from twisted.cred.credentials import IAnonymous, ICredentials
+from twisted.cred.credentials import IAnonymous, ICredentials, IUsernamePassword
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import Interface, implementer
@@ -20,6 +20,7 @@ from txmqtt.codec.packets import (
     Ack,
     Connack,
     Connect,
+    Disconnect,
     Pingreq,
     Pingresp,
     Publish,
@@ -29,8 +30,9 @@ from txmqtt.codec.packets import (
     Will,
 )
 from txmqtt.codec.properties import Properties
-from txmqtt.codec.reasons import SERVER_BUSY, SERVER_UNAVAILABLE
-from txmqtt.net.auth import IMQTTUser, LocalUser, LoginUndecided, Realm, User
+from txmqtt.codec.reasons import MAXIMUM_CONNECT_TIME, SERVER_BUSY, SERVER_UNAVAILABLE
+from txmqtt.net.access.acl import AccessControl, AccessRealm
+from txmqtt.net.auth import Identity, IMQTTUser, LocalUser, LoginUndecided, Realm, User
 
 
 class Strict(User):
@@ -335,3 +337,57 @@ class LoginTests(BrokerTestCase):
             assert isinstance(connack, Connack) and connack.properties is not None
             names.add(connack.properties.assigned_client_identifier)
         self.assertEqual((len(names), None in names), (3, False))
+
+
+@implementer(ICredentialsChecker)
+class ForAWhile:
+    """
+    Lets everybody in until a given time.
+    """
+
+    credentialInterfaces = (IAnonymous, IUsernamePassword)
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+
+    def requestAvatarId(self, credentials: ICredentials) -> Deferred[Any]:
+        return succeed(Identity("ann", None, self.until))
+
+
+class EndOfLoginTests(BrokerTestCase):
+    def test_over(self) -> None:
+        """
+        Whoever came in with what is good for some time only has to go when that is over, and is told so; whoever has
+        left before leaves no timer behind.
+        """
+        self.begin(ForAWhile(200.0))
+        client, other = self.connect("c", keep_alive=0), self.connect("d", keep_alive=0)
+        client.heard()
+        other.leave()
+        self.clock.pump([59.0] * 3 + [22.0])
+        self.assertFalse(client.wire.disconnecting)
+        self.clock.advance(1.0)
+        (last,) = client.heard()
+        self.assertEqual((type(last), last.reason), (Disconnect, MAXIMUM_CONNECT_TIME))  # type: ignore[attr-defined]
+
+    def test_clock_is_set(self) -> None:
+        """
+        It is the clock of the world that decides, also when it is set meanwhile.
+        """
+        self.begin(ForAWhile(5000.0))
+        client = self.connect(keep_alive=0)
+        client.heard()
+        self.clock.advance(60.0)
+        self.broker.turn.skew = 5000.0
+        self.clock.advance(60.0)
+        self.assertEqual([type(each) for each in client.heard()], [Disconnect])
+
+    def test_through_rules(self) -> None:
+        """
+        It is so too where rules say what users may do.
+        """
+        self.begin(ForAWhile(100.0), realm=AccessRealm(AccessControl(tables=[{"allow": True, "topics": ["#"]}])))
+        client = self.connect(keep_alive=0)
+        client.heard()
+        self.clock.pump([60.0, 41.0])
+        self.assertEqual([type(each) for each in client.heard()], [Disconnect])

@@ -31,7 +31,7 @@ class DoorTests(StoreTestCase):
         """
         stage = self.started()
         used = [1 << 60]
-        stage.service._memory = MemoryWatch(stage.service.broker, lambda: used[0], lambda: 1000, lambda: None)
+        stage.service._heart.memory = MemoryWatch(stage.service.broker, lambda: used[0], lambda: 1000, lambda: None)
         stage.reactor.advance(1)
         self.assertTrue(stage.service.broker.shedding)
         used[0] = 1

@@ -4,6 +4,8 @@ Tests of txmqtt.service.reloading: everything is read again while clients are co
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha512
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,14 +15,25 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.service.support import Client, scratch
 from tests.service.test_assembly import Reactor
+from txmqtt.codec.packets import Connect, Disconnect
 from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.service.assembly import Assembly
 from txmqtt.service.broker import BrokerService
 from txmqtt.service.configuration.file import load
 from txmqtt.service.listener import CannotListen
 from txmqtt.service.reloading import Reloader
+from txmqtt.session.voice import OPENING
 
 LOCAL = "[[listener]]\nendpoint = 'tcp:1883:interface=127.0.0.1'\n"
+
+
+def mosquitto_hash(password: str) -> str:
+    """
+    As mosquitto_passwd writes it.
+    """
+    salt = b"0123456789ab"
+    digest = sha512(password.encode() + salt).digest()
+    return f"$6${b64encode(salt).decode()}${b64encode(digest).decode()}"
 
 
 def rules(topic: str) -> str:
@@ -192,6 +205,37 @@ class ReloadTests(ReloadCase):
 
 
 class WatchTests(ReloadCase):
+    def test_users(self) -> None:
+        """
+        A user who is taken out of the password file has to go, and is told why; the others stay. Where somebody else
+        might know him too he may stay.
+        """
+        passwords = self.path.parent / "passwords"
+        ann, bob = (f"{name}:{mosquitto_hash(name)}\n" for name in ("ann", "bob"))
+        passwords.write_text(ann + bob)
+        table = f"[[authentication]]\ntype = 'passwords'\nfile = '{passwords}'\n[broker]\nwatch = 1.0\n"
+        self.start(LOCAL + table)
+        broker = self.service.broker
+        stay, go = (Client(cast(BrokerFactory, self.reactor.tcpServers[0][1])) for _ in range(2))
+        for client, name in ((stay, "ann"), (go, "bob")):
+            broker.join(client.protocol.session, self.opening(client, name), name, None, "")
+            broker.turn.flush()
+            client.heard()
+        passwords.write_text(ann)
+        self.reactor.advance(1.0)
+        self.assertEqual([type(each) for each in go.heard()], [Disconnect])
+        self.assertEqual((stay.heard(), stay.transport.connected), ([], True))
+
+    def opening(self, client: Client, name: str) -> Connect:
+        """
+        Somebody whose login has gone well, without the threads that it takes.
+        """
+        packet = Connect(name, 5, username=name, keep_alive=0)
+        client.protocol.session.phase = OPENING
+        client.protocol.session.version = 5
+        client.protocol.session.client_id = name
+        return packet
+
     def test_file_changes(self) -> None:
         """
         A file of rules that changes is read again without being asked, and binds those who are connected. One that

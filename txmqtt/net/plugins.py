@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
 
 from txmqtt.broker.core import Broker
@@ -315,6 +316,25 @@ class Plugins:
         """
         for plugin in self._drops:
             self._tell(plugin, "dropped", plugin.dropped, client_id, topic.decode(), reason, count)
+
+
+def start_all(plugins: Sequence[BrokerPlugin], broker: Any) -> None:
+    """
+    Tell them that the broker starts. One that fails at it is logged, and stays.
+    """
+    for each in plugins:
+        maybeDeferred(each.start, broker).addErrback(_not_done, each, "start")
+
+
+def stop_all(plugins: Sequence[BrokerPlugin]) -> Deferred[Any]:
+    """
+    Tell them that the broker stops, and wait for them.
+    """
+    return gatherResults([maybeDeferred(each.stop).addErrback(_not_done, each, "stop") for each in plugins])
+
+
+def _not_done(failure: Failure, plugin: BrokerPlugin, what: str) -> None:
+    _log.failure("the plugin {plugin} failed in {what}", failure=failure, plugin=type(plugin).__name__, what=what)
 
 
 _Listening = Sequence[tuple[list[bytes], BrokerPlugin]]

@@ -23,6 +23,8 @@ from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import Anybody, FirstOf, Realm
 from txmqtt.net.endpoints import server_endpoint
 from txmqtt.net.options import IReloadable
+from txmqtt.net.origins import networks
+from txmqtt.net.plugins import BrokerPlugin
 from txmqtt.net.tls import TLSServerEndpoint
 from txmqtt.net.websocket_server import WebSocketEndpoint
 from txmqtt.service.config import IN_MEMORY
@@ -31,6 +33,7 @@ from txmqtt.service.configuration.lines import Path as Way
 from txmqtt.service.configuration.reading import Entry, Fault, nearest
 from txmqtt.service.configuration.settings import ListenerSettings, Settings
 from txmqtt.service.listener import Place
+from txmqtt.service.plugins import plugin
 
 T = TypeVar("T")
 
@@ -44,6 +47,7 @@ class Assembly:
 
     @ivar faults: what can't be made, and why.
     @ivar policy: what the broker allows.
+    @ivar plugins: who sees what passes.
     @ivar access: the rules; None: there are none.
     @ivar places: where clients come in.
     @ivar checkers: who says who may come in, by name; C{mechanisms}: ways for a client of 5.0 to prove it.
@@ -69,11 +73,22 @@ class Assembly:
         self._rules_before = before.access if before is not None else None
         self._new_rules: AccessControl | None = None
         self.places: list[Place] = []
+        self._by_certificate = False
         self._reactor = reactor
         self._more = list(checkers)
         for entry in settings.authentication:
             self._checker(entry)
         self._rules()
+        self.plugins: list[BrokerPlugin] = []
+        for position, wanted in enumerate(settings.plugin):
+            try:
+                self.plugins.append(plugin(wanted.name, wanted.options))
+            except ValueError as error:
+                self._wrong(("plugin", position), error)
+        try:
+            networks(self.policy.trusted_addresses)
+        except ValueError as error:
+            self._wrong(("limits", "trusted_addresses"), error)
         for position, each in enumerate(settings.listener):
             self._place(each, ("listener", position))
 
@@ -151,6 +166,7 @@ class Assembly:
     ) -> list[ICredentialsChecker]:
         how = _certificate_names(endpoint)
         certificate = [ICredentialsChecker(CertificateChecker(how))] if how else []
+        self._by_certificate = self._by_certificate or bool(how)
         known = [entry.name for entry in self.settings.authentication]
         for name in listener.authentication:
             if name not in known:
@@ -189,6 +205,16 @@ class Assembly:
         made = [*self.checkers.values(), *self.mechanisms.values(), *self._more]
         found: list[IReloadable] = [IReloadable(each) for each in made if IReloadable.providedBy(each)]
         return [*found, IReloadable(self.access)] if self.access is not None else found
+
+    def knows(self, user: str) -> bool | None:
+        """
+        Whether a user can still come in by name; None where that can't be known without asking him again.
+        """
+        made = [*self.checkers.values(), *self.mechanisms.values(), *self._more]
+        lists: list[Any] = [each for each in made if hasattr(each, "has")]
+        if any(each.has(user) for each in lists):
+            return True
+        return None if len(lists) < len(made) or not made or self._by_certificate else False
 
     def take_over(self) -> None:
         """

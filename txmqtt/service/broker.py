@@ -18,7 +18,6 @@ from twisted.application.service import Service
 from twisted.cred.portal import Portal
 from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -36,23 +35,16 @@ from txmqtt.codec.errors import Refused
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.net.door import Door
-from txmqtt.net.memory import MemoryWatch
 from txmqtt.net.options import IReloadable
+from txmqtt.net.plugins import BrokerPlugin, Plugins, start_all, stop_all
 from txmqtt.service.config import DEFAULT_LISTEN
+from txmqtt.service.heartbeat import BANS, Heartbeat
 from txmqtt.service.listener import Place
 from txmqtt.service.listeners import Listeners
 from txmqtt.service.publisher import Publisher
-from txmqtt.service.pulse import Pulse
 from txmqtt.session.turn import Turn
 
 _log = Logger()
-
-#: Seconds between two looks at what expires slowly, and between two at what expires unseen.
-SWEEP = 1.0
-BACKEND_SWEEP = 60.0
-
-#: Under which the store keeps who is banned.
-_BANS = "bans"
 
 _GOODBYE = "the broker is shutting down"
 
@@ -64,6 +56,7 @@ def makeBroker(
     reactor: Any = None,
     store: str | PathLike[str] | None = None,
     durability: str = "full",
+    plugins: Iterable[BrokerPlugin] = (),
 ) -> BrokerService:
     """
     A broker for a program of your own. Start it with C{startService}, or give it a parent that you start.
@@ -75,11 +68,12 @@ def makeBroker(
     @param store: the file in which sessions and messages are kept; without one they are kept in memory.
     @param durability: what a crash of the machine may undo: C{full} nothing that was acknowledged, C{normal} the last
         seconds, C{off} everything. A crash of the program undoes nothing.
+    @param plugins: see what passes, and may refuse or change it; they are asked in this order.
     @raise ValueError: what is to be listened on is no endpoint string, or there is no such durability.
     """
     if reactor is None:
         from twisted.internet import reactor
-    return BrokerService(reactor, listen, portal, policy, store=store, durability=durability)
+    return BrokerService(reactor, listen, portal, policy, store=store, durability=durability, plugins=plugins)
 
 
 class BrokerService(Service):
@@ -104,6 +98,7 @@ class BrokerService(Service):
         durability: str = "full",
         workers: Callable[[str], Worker] = ThreadWorker,
         connect: files.Connect = files.connect,
+        plugins: Iterable[BrokerPlugin] = (),
     ) -> None:
         """
         @param reactor: opens the listeners, and is the clock of every alarm.
@@ -111,6 +106,8 @@ class BrokerService(Service):
         @param wall: what time it is for the world.
         @param workers: makes what the store's writing and reading run on.
         @param connect: opens its file.
+        @param plugins: see what passes, in this order.
+        @raise ValueError: the topics of a plugin are no filters.
         """
         self.policy = policy
         self._reactor = reactor
@@ -120,12 +117,9 @@ class BrokerService(Service):
         self._durability = durability
         self._disk = workers, connect
         self._places = [each if isinstance(each, Place) else Place(each, portal) for each in listen]
-        self._build()
         self.beats: list[Callable[[float], object]] = []
-        self._sweeping: LoopingCall | None = None
-        self._started_at = 0.0
-        self._next_stats = 0.0
-        self._next_backend_sweep = 0.0
+        self._plugins = list(plugins)
+        self._build()
         self._begun = False
         self._open = False
         self._trouble: BaseException | None = None
@@ -136,7 +130,6 @@ class BrokerService(Service):
         A broker that has not begun.
         """
         self.stats = Stats()
-        self._pulse = Pulse(self.stats, SWEEP)
         self._turn = Turn()
         self._backend: MemoryBackend | SqliteBackend
         if self._store is None:
@@ -155,8 +148,10 @@ class BrokerService(Service):
         self.broker = Broker(self.policy, self._turn, self.stats, self._backend)
         self._publisher = Publisher(self.broker, self._reactor, self._seconds)
         self.door = Door(self.stats, self._seconds, self._wall)
-        self._memory = MemoryWatch(self.broker)
-        self._listeners = Listeners(self._places, self.broker, self._reactor, self._seconds, self.door)
+        self._heart = Heartbeat(self.broker, self._backend, self.door, self._seconds, self._wall, self.beats)
+        plugins = Plugins(self._plugins, self.broker) if self._plugins else None
+        self.broker.hook(plugins)
+        self._listeners = Listeners(self._places, self.broker, self._reactor, self._seconds, self.door, plugins)
         self._used = self._back = False
 
     # Start
@@ -173,7 +168,7 @@ class BrokerService(Service):
         self._used = self._begun = True
         self._trouble = None
         self.broker.closing = False
-        self._tell_time()
+        self._heart.tell_time()
         self._listeners.open().addCallbacks(self._opened, self._failed)
         if self._trouble is not None:
             raise self._trouble
@@ -191,11 +186,8 @@ class BrokerService(Service):
         self._back = True
         self._ready()
         Service.startService(self)
-        self._started_at = self._next_stats = self._seconds()
-        self._next_backend_sweep = self._started_at + BACKEND_SWEEP
-        self._sweeping = LoopingCall(self._sweep)
-        self._sweeping.clock = self._reactor
-        self._sweeping.start(SWEEP)
+        start_all(self._plugins, self)
+        self._heart.start(self._reactor)
 
     def _bring_back(self) -> None:
         backend = self._backend
@@ -210,7 +202,7 @@ class BrokerService(Service):
             backend.start()
             sessions = recover(self.broker)
             backend.recovered_all()
-            self.door.restore(backend.noted(_BANS))
+            self.door.restore(backend.noted(BANS))
         except Exception as error:
             backend.abandon()
             self._failed(Failure(error))
@@ -288,37 +280,6 @@ class BrokerService(Service):
     def _waiting_no_more(self, waiter: Deferred[list[IAddress]]) -> None:
         self._waiting.remove(waiter)
 
-    # Time
-
-    def _tell_time(self) -> None:
-        turn = self._turn
-        turn.now = self._seconds()
-        turn.skew = self._wall() - turn.now
-
-    def _sweep(self) -> None:
-        """
-        Do what is due by the wall clock. Every connection has its own alarm for what is more urgent.
-        """
-        try:
-            self._tell_time()
-            turn = self._turn
-            self._pulse.beat(turn.now)
-            for beat in self.beats:
-                beat(turn.now)
-            self._memory.look()
-            self._backend.note(_BANS, self.door.state())
-            self.broker.sweep()
-            if turn.now >= self._next_backend_sweep:
-                self._next_backend_sweep = turn.now + BACKEND_SWEEP
-                self._backend.sweep(turn.wall)
-            if self.policy.sys_interval and turn.now >= self._next_stats:
-                self._next_stats = turn.now + self.policy.sys_interval
-                self.broker.publish_stats(turn.now - self._started_at, __version__)
-            turn.flush()
-        except Exception:
-            # One session that can't be expired must not stop the time for all others.
-            _log.failure("the sweep failed, and goes on")
-
     # Use
 
     def publish(
@@ -372,9 +333,7 @@ class BrokerService(Service):
         that does not read our last words is cut off after C{policy.close_timeout}.
         """
         Service.stopService(self)
-        if self._sweeping is not None:
-            self._sweeping.stop()
-            self._sweeping = None
+        self._heart.stop()
         self._open = self._begun = False
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
@@ -382,14 +341,15 @@ class BrokerService(Service):
         if guests := self._listeners.guests:
             _log.info("the broker stops; {guests} connections are closed", guests=guests)
         over = self._listeners.close()
-        self._tell_time()
+        self._heart.tell_time()
         self.broker.shut(_GOODBYE)
         over += self._listeners.shut(_GOODBYE)
         self._turn.flush()
         gone = gatherResults(over, consumeErrors=True)
         backend = self._backend
         if isinstance(backend, SqliteBackend) and self._back:
-            backend.note(_BANS, self.door.state())
+            self._heart.note()
             gone.addCallback(lambda _: backend.stop())
         self._back = False
+        gone.addCallback(lambda _: stop_all(self._plugins))
         return gone.addCallback(lambda _: _log.info("the broker has stopped"))

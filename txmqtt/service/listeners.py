@@ -15,6 +15,7 @@ from txmqtt.broker.core import Broker
 from txmqtt.codec.errors import MQTTError
 from txmqtt.net.door import Door
 from txmqtt.net.options import IReloadable
+from txmqtt.net.plugins import Plugins
 from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.service.listener import Listener, Place
 
@@ -31,12 +32,14 @@ class Listeners:
         reactor: Any,
         seconds: Callable[[], float],
         door: Door | None = None,
+        plugins: Plugins | None = None,
     ) -> None:
         """
         @param door: that they all share.
+        @param plugins: asked about everybody who comes in.
         @raise ValueError: an endpoint string is none.
         """
-        self._door = door
+        self._plugins = plugins
         self._broker = broker
         self._reactor = reactor
         self._seconds = seconds
@@ -45,7 +48,9 @@ class Listeners:
         self._left: list[Listener] = []  # closed, and some of those who came in there are still here
 
     def _made(self, place: Place) -> Listener:
-        return Listener(place, self._broker, self._reactor, self._seconds, self._door)
+        listener = Listener(place, self._broker, self._reactor, self._seconds, self._door)
+        listener.factory.plugins = self._plugins
+        return listener
 
     @property
     def addresses(self) -> list[IAddress]:

@@ -16,7 +16,8 @@ from twisted.application.service import Service
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
-from txmqtt.service.broker import SWEEP, BrokerService
+from txmqtt.service.broker import BrokerService
+from txmqtt.service.heartbeat import SWEEP
 
 _log = Logger()
 

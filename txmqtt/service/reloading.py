@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from txmqtt.codec import reasons
 from txmqtt.codec.errors import MQTTError
 from txmqtt.net.options import IReloadable
 from txmqtt.service.assembly import Assembly
@@ -81,7 +82,18 @@ class Reloader(Service):
             if each.changed():
                 changed = self._read(each) or changed
         if changed:
-            self._broker.broker.rights_changed()
+            self._apply()
+
+    def _apply(self) -> None:
+        """
+        Users and rules may be others: rights are asked for anew, and whoever is no user any more has to go.
+        """
+        broker = self._broker.broker
+        broker.rights_changed()
+        for member in broker.registry.everybody():
+            if member.session is not None and member.user is not None and self.assembly.knows(member.user) is False:
+                member.session.end(reasons.NOT_AUTHORIZED, "it is no user any more")
+        broker.turn.flush()
 
     def _read(self, each: IReloadable) -> bool:
         try:
@@ -134,7 +146,7 @@ class Reloader(Service):
         before.stop()
         for words in self._broker.reload():
             _log.error("not read again, what was in force stays in force: {error}", error=words)
-        self._broker.broker.rights_changed()
+        self._apply()
         self.reloads += 1
         later = [name for name in _AT_START if _differ(before, after, name)]
         if later:

@@ -31,7 +31,7 @@ from txmqtt.service.broker import makeBroker
 from txmqtt.service.config import state_directory
 from txmqtt.service.configuration.file import ConfigurationError, load
 from txmqtt.service.configuration.reading import told
-from txmqtt.service.configuration.settings import ListenerSettings, MetricsSettings, Settings
+from txmqtt.service.configuration.settings import ListenerSettings, MetricsSettings, PluginSettings, Settings
 from txmqtt.service.cred import usable
 from txmqtt.service.limits import limit_parameters, policy_from
 from txmqtt.service.listener import CannotListen, attempt
@@ -88,6 +88,7 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
         self.said: set[str] = set()
         usage.Options.__init__(self)
         self["listen"] = []
+        self["plugin"] = []
 
     def __setitem__(self, name: str, value: Any) -> None:
         """
@@ -110,6 +111,12 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
             server_endpoint(reactor, description)
         except ValueError as error:
             raise usage.UsageError(f"--{option} {error}") from error
+
+    def opt_plugin(self, name: str) -> None:
+        """
+        Let this plugin see what passes; may be repeated. Options for it need a configuration file.
+        """
+        self["plugin"].append(PluginSettings(name))
 
     def opt_auth(self, description: str) -> None:
         """
@@ -207,6 +214,7 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
             changed["listener"] = tuple(ListenerSettings(each) for each in self["listen"])
         if "metrics" in self.said:
             changed["metrics"] = MetricsSettings(self["metrics"])
+        changed["plugin"] = settings.plugin + tuple(self["plugin"])
         logged = {"format": self["log-format"]} if "log-format" in self.said else {}
         if "log-level" in self.said:
             logged["level"] = self["log-level"]
@@ -255,7 +263,9 @@ def makeService(options: BrokerOptions) -> BrokerProcess:
                 look(str(store), SCHEMA)
             except StoreError as error:
                 sys.exit(f"mqtt-broker: {error}")
-    broker = makeBroker(assembly.places, None, assembly.policy, reactor, store, settings.broker.durability)
+    broker = makeBroker(
+        assembly.places, None, assembly.policy, reactor, store, settings.broker.durability, assembly.plugins
+    )
     try:
         log = twistd_file(settings.log, twistd) if "nodaemon" in twistd else None
     except ValueError as error:
