@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import textwrap
 from pathlib import Path
 
@@ -39,7 +40,9 @@ class ConfigurationTests(SynchronousTestCase):
         self.pages = sorted((ROOT / "docs").glob("*.rst"))
         if not self.pages:
             self.skipTest("no documentation beside the tests")
-        self.patch(plugins, "__path__", [*plugins.__path__, os.fspath(ROOT / "examples/plugin/twisted/plugins")])
+        example = ROOT / "examples" / "plugin"
+        self.patch(sys, "path", [*sys.path, os.fspath(example)])
+        self.patch(plugins, "__path__", [*plugins.__path__, os.fspath(example / "twisted" / "plugins")])
         self.folder = scratch(self)
         pair = server("broker.example.com")
         for name, data in (

@@ -9,8 +9,7 @@ from copy import copy
 
 from twisted.logger import Logger
 
-from txmqtt import Properties, ReasonCode
-from txmqtt.net.plugins import BrokerPlugin
+from txmqtt import BrokerPlugin, Properties, ReasonCode
 
 
 class House(BrokerPlugin):

@@ -5,7 +5,7 @@ How the broker finds a plugin: by what stands in a module of a folder twisted/pl
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from txmqtt.net.plugins import IBrokerPluginFactory
+from txmqtt import IBrokerPluginFactory
 
 
 @implementer(IPlugin, IBrokerPluginFactory)
