@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from twisted.cred.checkers import AllowAnonymousAccess, ICredentialsChecker
 from twisted.cred.portal import IRealm, Portal
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from txmqtt.broker.policy import Policy
@@ -223,14 +224,16 @@ class Assembly:
         if self.access is not None and self._new_rules is not None and self.access is not self._new_rules:
             self.access.adopt(self._new_rules)
 
-    def stop(self) -> None:
+    def stop(self, ending: bool = False) -> Deferred[Any]:
         """
         It is in use no more: threads end, what was remembered is forgotten.
+
+        @param ending: nothing takes its place, so the checkers that are not of the settings end too.
+        @return: fires when all of it is done.
         """
-        for each in self.checkers.values():
-            stop = getattr(each, "stop", None)
-            if stop is not None:
-                stop()
+        made = [*self.checkers.values(), *(self._more if ending else ())]
+        stops = [each.stop for each in made if hasattr(each, "stop")]
+        return gatherResults([maybeDeferred(stop) for stop in stops], consumeErrors=True)
 
 
 def _certificate_names(endpoint: Any) -> Any:
