@@ -14,7 +14,7 @@ from twisted import plugins
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.net.support_tls import certificates_pem, key_pem, server
+from tests.net.support_tls import authority, certificates_pem, key_pem, revocation, server
 from tests.service.support import scratch
 from txmqtt.net.access.scram import scram_line
 from txmqtt.service.assembly import Assembly
@@ -48,6 +48,10 @@ class ConfigurationTests(SynchronousTestCase):
         for name, data in (
             ("cert.pem", certificates_pem(pair)),
             ("key.pem", key_pem(pair)),
+            ("ca.pem", certificates_pem(authority())),
+            ("crl.pem", revocation(by=authority())),
+            ("issuer.pem", certificates_pem(pair)),
+            ("headers", b"X-Token: sesame\n"),
             ("passwords", b""),
             ("acl", b"topic read news/#\n"),
             ("scram", scram_line("ann", "a password").encode() + b"\n"),
