@@ -3,8 +3,9 @@ Does a healthy pair of clients notice what hostile ones do?  python benchmarks/h
 
 A broker runs in its own process on one processor, everybody else on another. A publisher and a subscriber send one
 message after the other and note how long each took: alone, then while hostile clients do one thing after the other,
-then alone again. The table says how much longer it took than alone. Ten thousand connections that are not let in may
-make the 99th percentile a quarter longer, each kind of client that is let in may double it. It takes a minute.
+then alone again. The table says how much longer it took than alone, by the better of the two times. Ten thousand
+connections that are not let in may make the 99th percentile a quarter longer, each kind of client that is let in may
+double it. It takes a minute.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from brokers import LOAD, Broker, ours
 
@@ -32,8 +34,9 @@ _WELCOME = b"\x20\x02\x00\x00"
 #: A CONNECT that promises more than it says.
 _HALF = b"\x10\x80\x40\x00\x04MQTT\x04"
 
-#: So many connections are opened a second, at most.
+#: So many connections are opened a second until all are there, and by those that close them at once.
 _PACE = 2_000
+_HASTE = 300
 #: A measurement is cut into so many.
 _WINDOWS = 8
 
@@ -55,6 +58,7 @@ class Mob:
         self._first = first
         self._trickle = trickle
         self._hasty = hasty
+        self._pace = _HASTE if hasty else _PACE
         self._poll = select.epoll()
         self._open: dict[int, socket.socket] = {}
         self._due = time.monotonic()
@@ -69,11 +73,11 @@ class Mob:
         """
         now = time.monotonic()
         while self._due < now and len(self._open) < self._size:
-            self._due = max(self._due, now - 0.02) + 1 / _PACE
+            self._due = max(self._due, now - 0.02) + 1 / self._pace
             self._connect()
         if self._trickle:
             self._say_more(now)
-        for number, _ in self._poll.poll(0.005, 500):
+        for number, _ in self._poll.poll(0.0005, 500):
             with suppress(OSError):
                 if self._open[number].recv(100):
                     continue
@@ -244,36 +248,62 @@ class Pair:
         return took[len(took) // 2] * 1e6, took[len(took) * 99 // 100] * 1e6
 
 
-def _run(broker: Broker, kinds: list[str], size: int, seconds: float) -> int:
+class Row(NamedTuple):
+    """
+    What was measured.
+
+    @ivar share: of a processor that the broker took.
+    @ivar memory: of the broker, MB.
+    """
+
+    kind: str
+    p50: float
+    p99: float
+    share: float
+    memory: float
+
+
+def _measure(broker: Broker, pair: Pair, kind: str, seconds: float) -> Row:
+    spent, began = broker.processor_time, time.monotonic()
+    p50, p99 = pair.measure(seconds)
+    share = (broker.processor_time - spent) / (time.monotonic() - began)
+    return Row(kind, p50, p99, share, broker.memory)
+
+
+def _run(broker: Broker, kinds: list[str], size: int, seconds: float) -> list[Row]:
     pair = Pair(broker.port)
     pair.measure(1.0)
-    alone = pair.measure(seconds)
-    print(f"{'hostile clients':>22} {'p50 us':>8} {'p99 us':>8} {'p99 ratio':>10} {'bar':>5} {'CPU':>5} {'MB':>6}")
-    print(f"{'none':>22} {alone[0]:8.0f} {alone[1]:8.0f} {1:10.2f} {'':>5} {'':>5} {broker.memory:6.0f}", flush=True)
+    rows = [_measure(broker, pair, "none", seconds)]
     context = multiprocessing.get_context("fork")
-    worse = 0
     for kind in kinds:
         ready, over = context.Event(), context.Event()
         process = context.Process(target=_hostile, args=(kind, broker.port, size, ready, over))
         process.start()
         ready.wait(15)
-        spent, began = broker.processor_time, time.monotonic()
-        p50, p99 = pair.measure(seconds)
-        share = (broker.processor_time - spent) / (time.monotonic() - began)
-        memory = broker.memory
+        rows.append(_measure(broker, pair, kind, seconds))
         over.set()
         process.join(5)
         if process.is_alive():
             process.kill()
-        bar = KINDS[kind][1]
-        worse += p99 > bar * alone[1]
-        print(
-            f"{kind:>22} {p50:8.0f} {p99:8.0f} {p99 / alone[1]:10.2f} {bar:5.2f} {share:5.0%} {memory:6.0f}", flush=True
-        )
         time.sleep(0.5)
-    after = pair.measure(seconds)
-    print(f"{'none, again':>22} {after[0]:8.0f} {after[1]:8.0f} {after[1] / alone[1]:10.2f}")
-    return worse
+    return [*rows, _measure(broker, pair, "none, again", seconds)]
+
+
+def _told(rows: list[Row]) -> int:
+    """
+    Print the table.
+
+    @return: how many bars were missed.
+    """
+    alone = min(rows[0].p99, rows[-1].p99)
+    missed = 0
+    print(f"{'hostile clients':>20} {'p50 us':>7} {'p99 us':>7} {'ratio':>6} {'bar':>5} {'CPU':>5} {'MB':>5}")
+    for kind, p50, p99, share, memory in rows:
+        ratio = p99 / alone
+        bar = KINDS[kind][1] if kind in KINDS else 0.0
+        missed += bar > 0 and ratio > bar
+        print(f"{kind:>20} {p50:7.0f} {p99:7.0f} {ratio:6.2f} {bar or '':>5} {share:5.0%} {memory:5.0f}")
+    return missed
 
 
 def main() -> None:
@@ -282,7 +312,7 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=10_000, help="connections that are not let in [default: 10000]")
-    parser.add_argument("--seconds", type=float, default=3.5, help="of each measurement [default: 3.5]")
+    parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement [default: 2.5]")
     parser.add_argument("--half-open", type=int, help="--max-half-open of the broker [default: room for all of them]")
     parser.add_argument("--kind", choices=KINDS, action="append", help="only this kind; may be repeated")
     parser.add_argument(
@@ -300,10 +330,11 @@ def main() -> None:
         broker = ours(Path(folder), "memory", "full", "--max-half-open", str(room), "--max-connections", str(hard))
         broker.start()
         try:
-            worse = _run(broker, options.kind or list(KINDS), size, options.seconds)
+            rows = _run(broker, options.kind or list(KINDS), size, options.seconds)
         finally:
             broker.stop()
-    sys.exit(f"{worse} bars missed" if worse else 0)
+    missed = _told(rows)
+    sys.exit(f"{missed} bars missed" if missed else 0)
 
 
 if __name__ == "__main__":

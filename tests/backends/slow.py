@@ -182,6 +182,9 @@ class SlowBackend:
     def revived(self, lease: Lease, grants: list[Grant]) -> None:
         self.inner.revived(lease, grants)
 
+    def change_policy(self, policy: Policy) -> None:
+        self.inner.change_policy(policy)
+
     def figures(self) -> list[tuple[str, str]]:
         return self.inner.figures()
 

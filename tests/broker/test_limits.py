@@ -5,7 +5,9 @@ Tests of the limits of single messages and packets: topics, filters, payloads, a
 from __future__ import annotations
 
 from tests.broker.support import BrokerTestCase, Rights, will
+from txmqtt.broker.policy import Policy
 from txmqtt.broker.retained import Retained
+from txmqtt.broker.terms import Terms
 from txmqtt.codec.constants import MQTT5, MQTT31, MQTT311
 from txmqtt.codec.packets import Connack, Publish
 from txmqtt.session.message import Message
@@ -43,6 +45,18 @@ class SizeTests(BrokerTestCase):
             peer = self.join(f"c{version}", version)
             self.assertEqual(peer.subscribe("a", "b", "c", "d"), [0, 0, no, no])
             self.assertEqual(len(self.town.member(f"c{version}").grants), 2)
+
+    def test_filters_given_up(self) -> None:
+        """
+        So is what an UNSUBSCRIBE has beyond them, on 5.0; 3.x can't be told, so there all count.
+        """
+        for version, left in ((MQTT5, 1), (MQTT311, 0)):
+            peer = self.join(f"c{version}", version)
+            for filter in "abc":
+                peer.subscribe(filter)
+            codes = peer.unsubscribe("a", "b", "c")
+            self.assertEqual(codes, [0, 0, 0x83] if left else [])
+            self.assertEqual(len(self.town.member(f"c{version}").grants), left)
 
     def test_retained_payload(self) -> None:
         """
@@ -203,3 +217,18 @@ class RefusedPublishTests(BrokerTestCase):
         old.say(Publish(b"secret", b"x", 2, packet_id=7))
         old.session.lost()
         self.assertEqual(len(self.town.member("old").lease.incoming), 0)
+
+
+class ByListenerTests(BrokerTestCase):
+    def test_will(self) -> None:
+        """
+        A will lasts as long as the listener allows that its client came to.
+        """
+        peer = self.peer()
+        peer.terms = Terms(Policy(max_message_expiry=60))
+        peer.connect("c", will=will("w", retain=True))
+        peer.lose()
+        self.assertEqual(self.stats.retained, 1)
+        self.town.turn.now += 61
+        self.town.backend.sweep(self.town.turn.wall)
+        self.assertEqual(self.stats.retained, 0)

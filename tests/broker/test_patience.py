@@ -203,7 +203,7 @@ class HoldTests(FullTestCase):
         """
         What was not acknowledged when its publisher goes is not ours; it may publish it again, also at QoS 2.
         """
-        peer = self.receiver("c")
+        peer = self.receiver("c", 100)
         publisher = self.durable("p")
         self.send(publisher, b"0", b"1", b"2", b"3", qos=2)
         publisher.lose()

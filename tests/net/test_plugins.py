@@ -346,6 +346,56 @@ class ConnectTests(PluginCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
 
+class DropTests(PluginCase):
+    def setUp(self) -> None:
+        self.town = Town(Policy(max_queued_messages=1, max_inflight_5=1, write_buffer=1024))
+        self.heard: list[tuple[str, str, int, int]] = []
+        heard = self.heard
+
+        class Counting(BrokerPlugin):
+            def dropped(self, client_id: str, topic: str, reason: int, count: int) -> None:
+                heard.append((client_id, topic, reason, count))
+
+        self.install(Counting())
+        self.publisher = self.peer("p")
+
+    def test_told(self) -> None:
+        """
+        A plugin hears of what does not reach a receiver, whom it was for and why.
+        """
+        slow, large, lasting = self.peer("slow"), Peer(self.town), Peer(self.town)
+        large.connect("large", maximum_packet_size=50)
+        lasting.connect("lasting", session_expiry_interval=60)
+        slow.subscribe("slow")
+        large.subscribe("large", qos=1)
+        lasting.subscribe("lasting", qos=1)
+        slow.pause()
+        for _ in range(3):
+            self.publisher.publish("slow", bytes(600))
+        self.publisher.publish("large", bytes(100), qos=1)
+        for _ in range(3):
+            self.publisher.publish("lasting", b"x", qos=1)
+        self.assertEqual(set(self.heard[:-1]), {("slow", "slow", 0x97, 1), ("large", "large", 0x95, 1)})
+        self.assertEqual(self.heard[-1][2:], (0x97, 1))
+
+    def test_failing(self) -> None:
+        """
+        A plugin that fails at it is logged, and nothing else happens.
+        """
+
+        class Wrong(BrokerPlugin):
+            def dropped(self, client_id: str, topic: str, reason: int, count: int) -> None:
+                raise RuntimeError("oops")
+
+        self.install(Wrong())
+        slow = self.peer("slow")
+        slow.subscribe("t")
+        slow.pause()
+        for _ in range(3):
+            self.publisher.publish("t", bytes(600))
+        self.assertGreater(len(self.flushLoggedErrors(RuntimeError)), 0)
+
+
 class CostTests(PluginCase):
     def test_only_what_is_overridden(self) -> None:
         """

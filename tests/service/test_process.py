@@ -159,4 +159,4 @@ class ProcessTests(SynchronousTestCase):
         with capturedLogs() as events:
             self.started(FakeEndpoint())
         [said] = [event for event in events if "allowed" in event]
-        self.assertEqual((said["allowed"], said["wanted"]), (1024, Policy().max_connections))
+        self.assertEqual((said["allowed"], said["wanted"]), (1024, Policy().max_connections + Policy().max_half_open))

@@ -50,6 +50,12 @@ class MemoryBackend:
         self._hall = hall
         self._owed.attach(hall)
 
+    def change_policy(self, policy: Policy) -> None:
+        """
+        See C{Backend.change_policy}.
+        """
+        self._owed.policy = self._shelves.policy = policy
+
     def will(self, lease: Lease, due: float) -> None:
         """
         See C{Backend.will}: the broker's own books are all the memory there is.

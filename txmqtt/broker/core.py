@@ -10,6 +10,7 @@ from __future__ import annotations
 from txmqtt.broker.arrival import Arrival
 from txmqtt.broker.expiry import Calendar
 from txmqtt.broker.farewells import Farewells
+from txmqtt.broker.metering import measure_all
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.publishing import Publishing
 from txmqtt.broker.registry import Member, Registry
@@ -127,7 +128,7 @@ class Broker(Publishing):
         See C{ServerSink}.
         """
         if reason == reasons.PACKET_TOO_LARGE:
-            self.stats.dropped_slow += 1
+            self.stats.slow(session.client_id, item.message.topic, reason)
         member = session.member
         if item.ref and isinstance(member, Member):
             self.backend.settle(member.lease, item)
@@ -137,7 +138,7 @@ class Broker(Publishing):
         """
         See C{ServerSink}.
         """
-        self.stats.dropped_expired += 1
+        self.stats.drop(1, reasons.IMPLEMENTATION_SPECIFIC_ERROR, session.client_id, item.message.topic)
         self.settled(session, item, reasons.SUCCESS)
 
     def deliver(self, member: Member, item: Outbound) -> bool:
@@ -148,7 +149,7 @@ class Broker(Publishing):
         if session is None:
             return False
         if not member.may_receive(item.message.topic):  # the right may have gone while the session was parked
-            self.stats.dropped_denied += 1
+            self.stats.drop(1, reasons.NOT_AUTHORIZED, member.client_id, item.message.topic)
             self.settled(session, item, reasons.NOT_AUTHORIZED)
         elif not session.ready:
             member.stalled = session.thirsty = True
@@ -161,7 +162,7 @@ class Broker(Publishing):
             if session.deliver_own(item.message, item.retain, item.identifiers):
                 self.fanout.sent(item.message)
             else:
-                self.stats.dropped_slow += 1
+                self.stats.slow(member.client_id, item.message.topic)
             self.settled(session, item, reasons.SUCCESS)
         member.delivered += 1
         return True
@@ -252,6 +253,8 @@ class Broker(Publishing):
         From now on these are the limits.
         """
         self.terms.policy = policy
+        self.backend.change_policy(policy)
+        measure_all(self.registry)
 
     def rights_changed(self) -> None:
         """

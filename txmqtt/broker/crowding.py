@@ -96,7 +96,7 @@ class Crowding(Holdings):
 
         @param oldest: ref and size of each.
         """
-        policy = self._policy if isinstance(who, Group) else who.policy or self._policy
+        policy = self.policy if isinstance(who, Group) else who.policy or self.policy
         for ref, size in oldest:
             if len(pile) <= policy.max_queued_messages and pile.size <= policy.max_queued_bytes:
                 return
@@ -125,7 +125,7 @@ class Crowding(Holdings):
                 return pile.vacant()
         for group in route.groups:
             backlog = self._piles.get(group)
-            if backlog is not None and not self._policy.queue_full.startswith("drop"):
-                if not self._room(backlog, message, self._policy):
+            if backlog is not None and not self.policy.queue_full.startswith("drop"):
+                if not self._room(backlog, message, self.policy):
                     return backlog.vacant()
         return DONE

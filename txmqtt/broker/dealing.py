@@ -28,11 +28,12 @@ class Dealing:
     """
     The piles of groups, and whoever takes from a pile.
 
+    @ivar policy: the limits in force.
     @ivar draft: what the ledger's next transaction is to say; None: it has to be asked for one.
     """
 
     def __init__(self, policy: Policy, stats: Stats, turn: Turn, ledger: Ledger | None) -> None:
-        self._policy = policy
+        self.policy = policy
         self._stats = stats
         self._turn = turn
         self._ledger = ledger
@@ -128,7 +129,7 @@ class Dealing:
         """
         Have the next read when few are left in memory.
         """
-        if near and not pile.fetching and len(pile.waiting) * 2 <= self._policy.queue_page:
+        if near and not pile.fetching and len(pile.waiting) * 2 <= self.policy.queue_page:
             assert self._ledger is not None
             pile.fetching = True
             self._ledger.fetch(who, pile)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from txmqtt.broker.hooks import OUTWARD, Hooks
 from txmqtt.broker.routes import Delivery, Route
 from txmqtt.broker.stats import Stats
+from txmqtt.codec import reasons
 from txmqtt.codec.constants import MQTT5
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import REFUSED, Outbound
@@ -74,7 +75,7 @@ class Fanout:
                 if sent:
                     taken += 1
                 else:
-                    self._stats.dropped_slow += 1
+                    self._stats.slow(member.client_id, message.topic)
             elif member.durable:
                 continue  # owed by the backend
             elif session is not None:
@@ -127,6 +128,8 @@ class Fanout:
         passed = self.hooks.delivering(member, message)
         if passed is None:
             self._stats.dropped_hook += 1
+            if self._stats.hooks is not None:
+                self._stats.hooks.dropped(member.client_id, message.topic, reasons.NOT_AUTHORIZED, 1)
         return passed
 
     def _crowded(self, session: ServerSession, member: Member, item: Outbound) -> int:
@@ -140,10 +143,10 @@ class Fanout:
         outgoing = session.outgoing
         if way == "drop_oldest" and outgoing is not None:
             while outgoing.drop_oldest():
-                stats.dropped_full += 1
+                stats.drop(1, reasons.QUOTA_EXCEEDED, member.client_id)
                 if session.post(item) != REFUSED:
                     return TAKEN
-        stats.dropped_full += 1
+        stats.drop(1, reasons.QUOTA_EXCEEDED, member.client_id, item.message.topic)
         if way == "disconnect":
             member.overrun()
         return NOBODY_TOOK_IT if way == "drop_oldest" or way == "drop_newest" else ALL_FULL
@@ -153,7 +156,7 @@ class Fanout:
         for group in route.groups:
             delivery = group.listener(message)
             if delivery is None:
-                self._stats.dropped_slow += 1
+                self._stats.slow("", message.topic)
             elif self.one(message, delivery):
                 taken += 1
         return taken
@@ -173,7 +176,7 @@ class Fanout:
         if session.deliver_own(message, delivery.retain(message), delivery.identifiers):
             self.sent(message)
             return True
-        self._stats.dropped_slow += 1
+        self._stats.slow(delivery.member.client_id, message.topic)
         return False
 
     def sent(self, message: Message) -> None:

@@ -125,7 +125,7 @@ class Farewells:
             broker.stats.refused_publishes += 1
             return
         broker.stats.wills_sent += 1
-        self._say(_LastWords(self, will, member.mount.name, member.client_id))
+        self._say(_LastWords(self, will, member))
 
     def _passes(self, member: Member, will: Will) -> bool:
         """
@@ -145,7 +145,7 @@ class Farewells:
     def _say(self, words: _LastWords) -> None:
         will = words.will
         ticket = self._broker.publish(
-            will.topic, will.payload, will.qos, will.retain, will.properties, words.mount, words.client_id
+            will.topic, will.payload, will.qos, will.retain, will.properties, words.mount, words.client_id, words.terms
         )
         if ticket is UNAVAILABLE:
             self._unsaid.append(words)
@@ -226,10 +226,11 @@ class _LastWords(Waiter):
     A will that has been published, until those who are owed it have it for sure.
     """
 
-    def __init__(self, farewells: Farewells, will: Will, mount: str, client_id: str) -> None:
+    def __init__(self, farewells: Farewells, will: Will, member: Member) -> None:
         self.will = will
-        self.mount = mount
-        self.client_id = client_id
+        self.mount = member.mount.name
+        self.client_id = member.client_id
+        self.terms = member.terms
         self._farewells = farewells
 
     def settled(self, ticket: Ticket) -> None:

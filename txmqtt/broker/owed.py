@@ -102,7 +102,7 @@ class Owed(Crowding):
 
     def _owe_group(self, message: Message, group: Group, kept: Ticket | None) -> int:
         pile = self._pile_of(group)
-        verdict = self.admit(message, pile, self._policy, group)
+        verdict = self.admit(message, pile, self.policy, group)
         if verdict != ROOM:
             return verdict
         item = Outbound(message, message.qos, False, (), self.next_ref())
@@ -120,7 +120,7 @@ class Owed(Crowding):
             item.home = pile.home
             self._book().owed(item)
             self._recorded = True
-            if not near or pile.far(self._policy):
+            if not near or pile.far(self.policy):
                 pile.add_behind(1, message.size, message.expires_at)
                 return
         if kept is not None and message.qos == 2:

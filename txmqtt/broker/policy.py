@@ -135,7 +135,8 @@ class Policy:
         what it took.
     @ivar max_topic_bytes: of topics and filters; a longer one is refused like one that is too deep. By default what the
         standard allows.
-    @ivar max_filters_per_packet: of one SUBSCRIBE; the others in it are refused with 0x97 (3.1.1: 0x80). A packet of
+    @ivar max_filters_per_packet: of one SUBSCRIBE or UNSUBSCRIBE; the others in it are refused with 0x97 (3.1.1:
+        0x80), those of an UNSUBSCRIBE with 0x83 (3.x, which can't be told: all count). A packet of
         many thousands would keep all others waiting.
     @ivar max_retained_payload: a message with more is not retained, as when there is no room. By default as much as a
         packet may have.

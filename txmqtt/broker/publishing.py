@@ -59,6 +59,7 @@ class Publishing:
         From now on these are asked about what passes; None: nobody is.
         """
         self.hooks = hooks
+        self.stats.hooks = hooks if hooks is not None and hooks.drops else None
         self.fanout.hooks = hooks if hooks is not None and hooks.delivers else None
         for mount in self._mounts.values():
             mount.routes.hooks = hooks
@@ -108,7 +109,8 @@ class Publishing:
             route = routes.find(topic)  # it may be another
         properties = packet.properties
         qos = packet.qos
-        longest = member.terms.policy.max_message_expiry
+        # What neither waits nor is retained needs no end.
+        longest = member.terms.policy.max_message_expiry if qos or packet.retain else 0
         if properties is None and not longest:
             message = Message(topic, packet.payload, qos, packet.retain, None, 0.0, member.client_id)
             message.came(packet.frame, session.version)
@@ -248,13 +250,16 @@ class Publishing:
         properties: Properties | None = None,
         mount: str = "",
         publisher: str = "",
+        terms: Terms | None = None,
     ) -> Ticket:
         """
         A message from the program that the broker runs in, or from the broker itself.
+
+        @param terms: of whose last words these are; None for the broker's own.
         """
         if levels(topic) > self.policy.max_topic_levels:
             return _TOPIC_INVALID
         route = self.mount(mount).routes.find(topic)
-        longest = 0 if reserved(topic) else self.policy.max_message_expiry
+        longest = 0 if reserved(topic) else (terms or self.terms).policy.max_message_expiry
         message = self._message(topic, payload, qos, retain, properties, publisher, longest)
         return self._accept(message, route, None, 0, False)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from txmqtt.broker.policy import Policy
 from txmqtt.codec import reasons
 from txmqtt.codec.packets import Subscription, Will
 from txmqtt.session.incoming import Incoming
@@ -317,6 +318,11 @@ class Backend(Protocol):
     def revived(self, lease: Lease, grants: list[Grant]) -> None:
         """
         What a survivor had subscribed to is in force again.
+        """
+
+    def change_policy(self, policy: Policy) -> None:
+        """
+        From now on these are the limits. What is there already stays, also where it is too much.
         """
 
     def figures(self) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ class Shelves:
     """
 
     def __init__(self, policy: Policy, stats: Stats) -> None:
-        self._policy = policy
+        self.policy = policy
         self._stats = stats
         self._shelves: dict[str, Retained] = {}
 
@@ -62,7 +62,7 @@ class Shelves:
         return True
 
     def _room(self, shelf: Retained, message: Message) -> bool:
-        policy = self._policy
+        policy = self.policy
         old = shelf.get(message.topic)
         size = self._stats.retained_bytes + message.size - (old.size if old is not None else 0)
         if len(message.payload) > policy.max_retained_payload:

@@ -10,6 +10,7 @@ from typing import Final
 
 from txmqtt.broker.averages import Averages
 from txmqtt.broker.histogram import Histogram
+from txmqtt.broker.hooks import Hooks
 from txmqtt.codec import reasons
 from txmqtt.session.turn import Turn
 
@@ -63,6 +64,7 @@ class Stats:
     Counters only: who counts adds one, nobody computes.
 
     @ivar sockets: connections that were opened, whatever was said over them.
+    @ivar hooks: who wants to hear of what is dropped.
     @ivar publish_sent: copies at QoS 0; C{Turn.publishes_sent} has the others. Likewise C{publish_bytes_sent}, the
         bytes of their payloads, and C{Turn.outbound_bytes}.
     @ivar heap_current: the memory of the process, bytes, and C{heap_maximum} the most that it was; filled by who can
@@ -138,14 +140,28 @@ class Stats:
         self.lateness = Histogram()
         self._load = Averages()
         self._told: dict[str, str] = {}
+        self.hooks: Hooks | None = None
         self.held = 0
         self.held_refused = 0
         self.overruns = 0
 
-    def drop(self, count: int, reason: int) -> None:
+    def slow(self, client_id: str, topic: bytes, reason: int = reasons.QUOTA_EXCEEDED) -> None:
+        """
+        A message is dropped for a receiver that does not read fast enough, or takes no packet so large.
+        """
+        self.dropped_slow += 1
+        if self.hooks is not None:
+            self.hooks.dropped(client_id, topic, reason, 1)
+
+    def drop(self, count: int, reason: int, client_id: str = "", topic: bytes = b"") -> None:
         """
         Messages that somebody was owed are gone; the reasons are those of C{Hall.dropped}.
+
+        @param client_id: whom they were for, where that is one.
+        @param topic: likewise.
         """
+        if self.hooks is not None:
+            self.hooks.dropped(client_id, topic, reason, count)
         if reason == reasons.QUOTA_EXCEEDED:
             self.dropped_full += count
         elif reason == reasons.IMPLEMENTATION_SPECIFIC_ERROR:

@@ -136,7 +136,11 @@ class Subscriptions:
         codes: list[int] = []
         gone: list[Grant] = []
         steps = _Steps(self, member)
+        most = member.terms.policy.max_filters_per_packet
         for filter in packet.filters:
+            if len(codes) >= most and session.version == MQTT5:  # 3.x can't be told, and would be mistaken
+                codes.append(reasons.IMPLEMENTATION_SPECIFIC_ERROR)
+                continue
             grant = member.grants.get(filter)
             if grant is None:
                 codes.append(reasons.NO_SUBSCRIPTION_EXISTED)

@@ -137,6 +137,18 @@ def identity(avatar_id: AvatarId) -> Identity:
     return Identity(avatar_id.decode() if isinstance(avatar_id, bytes) else avatar_id)
 
 
+def recognised(avatar_id: AvatarId, mind: object) -> Identity:
+    """
+    Whom a realm is asked for. How long what let him in is good is noted on his credentials, for the connection to heed.
+
+    @param mind: the credentials.
+    """
+    who = identity(avatar_id)
+    if isinstance(mind, _Said):
+        mind.good_until = who.expires_at
+    return who
+
+
 @implementer(IRealm)
 class Realm:
     """
@@ -158,7 +170,7 @@ class Realm:
         """
         if IMQTTUser not in interfaces:
             raise NotImplementedError(f"this realm knows {IMQTTUser.__name__} only")
-        who = identity(avatarId)
+        who = recognised(avatarId, mind)
         return succeed((IMQTTUser, who.permissions or self._make(who.name), _nothing))
 
 
@@ -179,6 +191,9 @@ class IMQTTCredentials(ICredentials):
     client_id: str = Attribute("the client identifier; empty: it wants one assigned")
     version: int = Attribute("3, 4 or 5: MQTT 3.1, 3.1.1 or 5.0")
     address: IAddress | None = Attribute("where it is: the client's own address, also behind a proxy that tells it")
+    good_until: float | None = Attribute(
+        "when what let it in is no longer good, seconds of the world's clock; written by the realm, None: never"
+    )
     certificate: Any = Attribute("what it showed for TLS, verified, an OpenSSL.crypto.X509; None: it showed none")
 
 
@@ -202,6 +217,7 @@ class _Said:
         self.version = version
         self.address = address
         self.certificate = certificate
+        self.good_until: float | None = None
 
 
 @implementer(IAnonymous, IMQTTCredentials)

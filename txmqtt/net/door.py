@@ -235,11 +235,12 @@ class Door:
         """
         return self.bans.state()
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Any) -> None:
         """
-        What an earlier life said by C{state}.
+        What an earlier life said by C{state}; what is something else is passed over.
         """
-        self.bans.restore(state)
+        if isinstance(state, dict):
+            self.bans.restore(state)
 
     def tell(self, what: str, why: str) -> None:
         """

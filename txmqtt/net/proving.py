@@ -11,6 +11,7 @@ from typing import Any
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import LoginFailed
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface
@@ -25,6 +26,9 @@ from txmqtt.session.server import ServerSession
 from txmqtt.session.voice import OPEN, OPENING
 
 _log = Logger()
+
+#: Seconds between two looks at the clock.
+_LOOK = 60.0
 
 #: What a login answers: the interface asked for, the avatar, and how to log it out.
 Avatar = tuple[type[Interface], object, Callable[[], object]]
@@ -42,6 +46,8 @@ class ProvingProtocol(MQTTProtocol):
     _exchange: IExchange | None = None
     _said: Any = None
     _packet: Connect | None = None
+    _good_until: float | None = None
+    _ending: IDelayedCall | None = None
     _proven: str | None = None
 
     def _prove(self, packet: Connect, method: str, said: ICredentials) -> None:
@@ -110,6 +116,7 @@ class ProvingProtocol(MQTTProtocol):
         if phase == OPEN and name != self._proven:
             raise LoginFailed(f"now it is {name!r}")
         avatar = await self._avatar(success.identity)
+        self._heed(avatar, self._said)
         if phase == OPENING:
             self._proven = name
             self.session.last_word = success.data
@@ -138,10 +145,40 @@ class ProvingProtocol(MQTTProtocol):
         old, self._logout = self._logout, logout
         permissions = None if user.unrestricted else user
         member.change_permissions(permissions, permissions is not None or user.sees_sys)
+        self._look_at_end()
         self.turn.now = self._seconds()
         self.session.renewed(last_word)
         self._answered()
         log_out(old, self.session.client_id)
+
+    # How long it is good
+
+    def _heed(self, avatar: Avatar, said: Any) -> Avatar:
+        """
+        A login may be good for some time only.
+
+        @param said: the credentials, on which the realm has noted it.
+        """
+        self._good_until = said.good_until
+        return avatar
+
+    def _look_at_end(self) -> None:
+        """
+        Let the client go when what let it in is no longer good. The clock of the world decides, which may be set, so it
+        is looked at now and then.
+        """
+        if self._ending is not None and self._ending.active():
+            self._ending.cancel()
+        self._ending = None
+        if self._good_until is None or self.session.phase != OPEN:
+            return
+        self.turn.now = self._seconds()
+        left = self._good_until - self.turn.wall
+        if left > 0:
+            self._ending = self._clock.callLater(min(left, _LOOK), self._look_at_end)
+            return
+        self.session.end(reasons.MAXIMUM_CONNECT_TIME, "what let it in is no longer good")
+        self._answered()
 
     def _unproven(self, failure: Failure) -> None:
         """

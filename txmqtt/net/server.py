@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
-from twisted.internet.tcp import Server
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,7 +22,8 @@ from txmqtt.codec.packets import Connect
 from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import IMQTTUser, LoginUndecided, credentials_of
 from txmqtt.net.entry import Entry
-from txmqtt.net.fairness import pace_reads
+from txmqtt.net.fairness import whole_read
+from txmqtt.net.plugins import Client as PluginClient
 from txmqtt.net.proving import Avatar, ProvingProtocol, log_out
 from txmqtt.session.server import ServerSession
 from txmqtt.session.voice import CLOSED, NEW, OPENING
@@ -45,7 +46,6 @@ class MQTTServerProtocol(ProvingProtocol):
     @ivar entry: its way through the door.
     """
 
-    _wire: Server
     _whole_read = 1 << 30
     _entered = False
     _said_name = ""
@@ -75,11 +75,8 @@ class MQTTServerProtocol(ProvingProtocol):
         super().connectionMade()
         self._factory.guests.add(self)
         self._factory.broker.stats.sockets += 1
-        transport: object = self.transport
-        if isinstance(transport, Server):
-            self._factory.accepts.accepted(transport)
-            self._wire = transport
-            self._whole_read = transport.bufferSize
+        self._factory.accepts.accepted(self.transport)
+        self._whole_read = whole_read(self.transport)
         if not self.entry.knock():
             # Only until the first bytes: what is asked for each read is asked for each message.
             self.dataReceived = self._first_bytes  # type: ignore[method-assign]
@@ -100,7 +97,7 @@ class MQTTServerProtocol(ProvingProtocol):
         else:
             began = self._seconds()
             self.session.feed(data, began)
-            self._whole_read = pace_reads(self._wire, self._seconds() - began)
+            self._whole_read = self._factory.reads.read(self, self._seconds() - began)
         self._turn_end.read()
 
     @property
@@ -139,6 +136,7 @@ class MQTTServerProtocol(ProvingProtocol):
             self._prove(packet, method, credentials)
             return
         login = self._factory.portal.login(credentials, credentials, IMQTTUser)
+        login.addCallback(self._heed, credentials)
         login.addBoth(self._clocked, self._seconds())
         # Nobody cancels a login when the client leaves: a cancelled Deferred swallows the avatar that comes all the
         # same, and with it the logout.
@@ -161,6 +159,20 @@ class MQTTServerProtocol(ProvingProtocol):
         """
         return self._clock.callLater(delay, call, *more)
 
+    def wait(self) -> None:
+        """
+        See C{txmqtt.net.fairness.Reader}.
+        """
+        if self.session.phase != CLOSED:
+            self.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        """
+        See C{txmqtt.net.fairness.Reader}.
+        """
+        if self.session.phase != CLOSED and not self.session.held:
+            self.transport.resumeProducing()
+
     def shut_out(self, reason: int, message: str) -> None:
         """
         For the entry: go, without a word if it has said none.
@@ -182,16 +194,45 @@ class MQTTServerProtocol(ProvingProtocol):
         user = IMQTTUser(avatar)
         self._user = user.name
         permissions = None if user.unrestricted else user
-        token = token_hex(16) if not packet.client_id else ""
         self.turn.now = self._seconds()
         sees_sys = permissions is not None or user.sees_sys
+        plugins = self._factory.plugins
+        if plugins is None or not plugins.connects:
+            self._enter(packet, permissions, sees_sys)
+            return
+        asked = Deferred.fromCoroutine(plugins.connect(self._as_client(), packet))
+        asked.addCallback(self._judged, packet, permissions, sees_sys).addErrback(self._failed)
+
+    def _judged(self, verdict: int, packet: Connect, permissions: Any, sees_sys: bool) -> None:
+        """
+        The plugins have decided, and may have changed what the client asked for.
+        """
+        self.turn.now = self._seconds()
+        if self.session.phase != OPENING:
+            return
+        if verdict:
+            self.session.end(verdict, "a plugin said no")
+            self._answered()
+            return
+        self.session.amend(packet)
+        self._enter(packet, permissions, sees_sys)
+
+    def _as_client(self) -> PluginClient:
+        session, terms = self.session, self._factory.terms
+        return PluginClient(session.client_id, self._user, terms.mount, session.version, self.peer)
+
+    def _enter(self, packet: Connect, permissions: Any, sees_sys: bool) -> None:
+        """
+        Whoever it is is known, and may come in if there is room.
+        """
+        token = token_hex(16) if not packet.client_id else ""
         broker, terms = self._factory.broker, self._factory.terms
         key = (terms.mount, packet.client_id)
-        reason, why = self.entry.enter(user.name, key, broker.registry.find(key))
+        reason, why = self.entry.enter(self._user, key, broker.registry.find(key))
         if reason:
             self.session.end(reason, why)
         else:
-            broker.join(self.session, packet, user.name, permissions, token, terms, sees_sys)
+            broker.join(self.session, packet, self._user, permissions, token, terms, sees_sys)
         self._answered()
 
     def _answered(self) -> None:
@@ -215,6 +256,9 @@ class MQTTServerProtocol(ProvingProtocol):
             version=_VERSIONS[self.session.version],
             keep_alive=self.session.keep_alive,
         )
+        self._look_at_end()
+        if self._factory.plugins is not None:
+            self._factory.plugins.connected(self._as_client())
 
     def _turn_away(self, failure: Failure, packet: Connect) -> None:
         if self.session.phase != OPENING:
@@ -285,8 +329,14 @@ class MQTTServerProtocol(ProvingProtocol):
             )
         super().connectionLost(reason)
         self.entry.leave()
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
         self._factory.left(self)
         self._log_out()
+        if self._entered and self._factory.plugins is not None:
+            ended = reasons.UNSPECIFIED_ERROR if self.ended is None else self.ended
+            self._factory.plugins.disconnected(self._as_client(), ended)
 
     def _log_out(self) -> None:
         logout, self._logout = self._logout, None

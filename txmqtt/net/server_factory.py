@@ -16,8 +16,9 @@ from txmqtt.broker.core import Broker
 from txmqtt.broker.terms import Terms
 from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.door import Door
-from txmqtt.net.fairness import AcceptPace
+from txmqtt.net.fairness import AcceptPace, ReadPace
 from txmqtt.net.origins import networks
+from txmqtt.net.plugins import Plugins
 from txmqtt.net.server import MQTTServerProtocol
 from txmqtt.net.turns import TurnEnd
 
@@ -32,7 +33,9 @@ class BrokerFactory(Factory):
     @ivar clock: for the alarms of the connections.
     @ivar seconds: a clock that never jumps, seconds.
     @ivar turn_end: says when what was stirred is written.
+    @ivar plugins: who is asked about those who come in.
     @ivar accepts: says how many connections are made in one turn.
+    @ivar reads: says who is read next of those that say much.
     @ivar door: how many may come, from where and how fast; one for all listeners of a broker.
     @ivar guests: every connection that is not closed, those that have not said who they are included.
     """
@@ -61,7 +64,9 @@ class BrokerFactory(Factory):
         networks(self.terms.policy.trusted_addresses)
         self.door = Door(broker.stats, seconds) if door is None else door
         self.turn_end = TurnEnd(broker.turn, clock)
-        self.accepts = AcceptPace(clock)
+        self.accepts = AcceptPace(clock, seconds)
+        self.reads = ReadPace(clock)
+        self.plugins: Plugins | None = None
         self.guests: set[MQTTServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
 

@@ -16,6 +16,7 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from txmqtt.broker.policy import Policy
+from txmqtt.codec.constants import MQTT5, MQTT31, MQTT311
 from txmqtt.net.access.acl import AccessControl, AccessRealm
 from txmqtt.net.access.certificates import CertificateChecker
 from txmqtt.net.access.mechanisms import IMechanism
@@ -32,6 +33,9 @@ from txmqtt.service.configuration.settings import ListenerSettings, Settings
 from txmqtt.service.listener import Place
 
 T = TypeVar("T")
+
+#: The versions of the protocol, as it counts them.
+_VERSIONS = {"3.1": MQTT31, "3.1.1": MQTT311, "5.0": MQTT5}
 
 
 class Assembly:
@@ -115,6 +119,8 @@ class Assembly:
                 listener.endpoint,
                 self._realm(),
                 self._named(self.mechanisms, listener),
+                frozenset(_VERSIONS[each] for each in listener.versions),
+                listener.max_connections,
             )
         )
 

@@ -35,6 +35,8 @@ from txmqtt.broker.stats import Stats
 from txmqtt.codec.errors import Refused
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
+from txmqtt.net.door import Door
+from txmqtt.net.memory import MemoryWatch
 from txmqtt.net.options import IReloadable
 from txmqtt.service.config import DEFAULT_LISTEN
 from txmqtt.service.listener import Place
@@ -48,6 +50,9 @@ _log = Logger()
 #: Seconds between two looks at what expires slowly, and between two at what expires unseen.
 SWEEP = 1.0
 BACKEND_SWEEP = 60.0
+
+#: Under which the store keeps who is banned.
+_BANS = "bans"
 
 _GOODBYE = "the broker is shutting down"
 
@@ -83,6 +88,7 @@ class BrokerService(Service):
 
     @ivar broker: the broker itself.
     @ivar stats: what it counts.
+    @ivar door: how many may come, from where and how fast, and who is banned.
     @ivar beats: called once a second, with seconds of a clock that never jumps, as long as the broker is not stuck.
     """
 
@@ -148,7 +154,9 @@ class BrokerService(Service):
             )
         self.broker = Broker(self.policy, self._turn, self.stats, self._backend)
         self._publisher = Publisher(self.broker, self._reactor, self._seconds)
-        self._listeners = Listeners(self._places, self.broker, self._reactor, self._seconds)
+        self.door = Door(self.stats, self._seconds, self._wall)
+        self._memory = MemoryWatch(self.broker)
+        self._listeners = Listeners(self._places, self.broker, self._reactor, self._seconds, self.door)
         self._used = self._back = False
 
     # Start
@@ -202,6 +210,7 @@ class BrokerService(Service):
             backend.start()
             sessions = recover(self.broker)
             backend.recovered_all()
+            self.door.restore(backend.noted(_BANS))
         except Exception as error:
             backend.abandon()
             self._failed(Failure(error))
@@ -296,6 +305,8 @@ class BrokerService(Service):
             self._pulse.beat(turn.now)
             for beat in self.beats:
                 beat(turn.now)
+            self._memory.look()
+            self._backend.note(_BANS, self.door.state())
             self.broker.sweep()
             if turn.now >= self._next_backend_sweep:
                 self._next_backend_sweep = turn.now + BACKEND_SWEEP
@@ -378,6 +389,7 @@ class BrokerService(Service):
         gone = gatherResults(over, consumeErrors=True)
         backend = self._backend
         if isinstance(backend, SqliteBackend) and self._back:
+            backend.note(_BANS, self.door.state())
             gone.addCallback(lambda _: backend.stop())
         self._back = False
         return gone.addCallback(lambda _: _log.info("the broker has stopped"))

@@ -25,10 +25,11 @@ from twisted.python.lockfile import isLocked
 
 from txmqtt.broker.core import Broker
 from txmqtt.broker.policy import Policy
-from txmqtt.broker.terms import Terms
+from txmqtt.broker.terms import VERSIONS, Terms
 from txmqtt.codec.errors import MQTTError
 from txmqtt.net.access.mechanisms import IMechanism
 from txmqtt.net.auth import Anybody, LocalUser, Realm
+from txmqtt.net.door import Door
 from txmqtt.net.endpoints import beneath, server_endpoint
 from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.service.config import only_from_here
@@ -60,6 +61,8 @@ class Place:
         name: str = "",
         realm: IRealm | None = None,
         mechanisms: Sequence[IMechanism] = (),
+        versions: frozenset[int] = VERSIONS,
+        max_connections: int = 0,
     ) -> None:
         """
         @param endpoint: an endpoint, or its string.
@@ -68,9 +71,13 @@ class Place:
         @param policy: what is allowed here; None: what is allowed everywhere.
         @param mount: the mount point that they live under.
         @param mechanisms: ways for a client of 5.0 to prove who it is.
+        @param versions: of MQTT that are spoken here: 3, 4 and 5 for 3.1, 3.1.1 and 5.0.
+        @param max_connections: so many clients may be connected here at a time; 0 for no limit of its own.
         @param realm: what those may do who are let in without a portal; None: everything, and look into C{$SYS}.
         """
         self.mechanisms = mechanisms
+        self.versions = versions
+        self.max_connections = max_connections
         self.name = name or str(endpoint)
         self.realm = Realm(LocalUser) if realm is None else realm
         self.endpoint = endpoint
@@ -89,8 +96,11 @@ class Listener:
     @ivar address: what it listens on, once it does.
     """
 
-    def __init__(self, place: Place, broker: Broker, reactor: Any, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, place: Place, broker: Broker, reactor: Any, seconds: Callable[[], float], door: Door | None = None
+    ) -> None:
         """
+        @param door: that of all listeners of this broker.
         @raise ValueError: the place's endpoint string is none.
         """
         self.place = place
@@ -99,7 +109,7 @@ class Listener:
         self.endpoint = server_endpoint(reactor, place.endpoint) if isinstance(place.endpoint, str) else place.endpoint
         self._terms = Terms(broker.policy, place.mount)
         self._portal = Portal(Realm(LocalUser))
-        self.factory = BrokerFactory(broker, self._portal, reactor, seconds, self._terms)
+        self.factory = BrokerFactory(broker, self._portal, reactor, seconds, self._terms, door=door)
         self._opening: Deferred[None] | None = None
         self._port: IListeningPort | None = None
         self.adopt(place)
@@ -109,7 +119,10 @@ class Listener:
         From now on this is who may come in, and on what terms. Whoever is connected stays.
         """
         self.place = place
-        self._terms.policy = place.policy or self._broker.policy
+        terms = self._terms
+        terms.policy = place.policy or self._broker.policy
+        terms.versions = place.versions
+        terms.max_connections = place.max_connections
         portal = place.portal
         if portal is None:
             portal = Portal(place.realm)

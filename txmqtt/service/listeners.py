@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from txmqtt.broker.core import Broker
 from txmqtt.codec.errors import MQTTError
+from txmqtt.net.door import Door
 from txmqtt.net.options import IReloadable
 from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.service.listener import Listener, Place
@@ -23,18 +24,28 @@ class Listeners:
     The listeners of one broker.
     """
 
-    def __init__(self, places: Iterable[Place], broker: Broker, reactor: Any, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        places: Iterable[Place],
+        broker: Broker,
+        reactor: Any,
+        seconds: Callable[[], float],
+        door: Door | None = None,
+    ) -> None:
         """
+        @param door: that they all share.
         @raise ValueError: an endpoint string is none.
         """
+        self._door = door
         self._broker = broker
         self._reactor = reactor
         self._seconds = seconds
+        self._door = Door(broker.stats, seconds) if door is None else door
         self._open = [self._made(place) for place in places]
         self._left: list[Listener] = []  # closed, and some of those who came in there are still here
 
     def _made(self, place: Place) -> Listener:
-        return Listener(place, self._broker, self._reactor, self._seconds)
+        return Listener(place, self._broker, self._reactor, self._seconds, self._door)
 
     @property
     def addresses(self) -> list[IAddress]:

@@ -123,7 +123,7 @@ class BrokerProcess(MultiService):
             ) from error
 
     def _allow_connections(self) -> None:
-        wanted = self.broker.policy.max_connections
+        wanted = self.broker.policy.max_connections + self.broker.policy.max_half_open
         allowed = allow_open_files(wanted + _FILES) - _FILES
         if allowed < wanted:
             _log.info(

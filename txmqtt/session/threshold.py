@@ -83,6 +83,16 @@ class Threshold(Proof):
                 self.exchange_timeout = self._patience
         self._door.connecting(packet)
 
+    def amend(self, packet: Connect) -> None:
+        """
+        Somebody has changed the CONNECT before it is accepted: client identifier, keep-alive, session expiry.
+        """
+        self.client_id = packet.client_id
+        self.keep_alive = packet.keep_alive
+        properties = packet.properties
+        expiry = properties.session_expiry_interval if properties is not None else None
+        self.session_expiry = expiry or 0
+
     def _kept(self) -> None:
         if self.decoder.held > self.decoder.limit or self.throttled:
             self.hold()

@@ -92,11 +92,8 @@ class SqliteBackend:
         @param workers: makes what the writing and the reading run on.
         @param linger: how long a batch is kept back while it grows, seconds.
         """
-        self._policy = policy
-        self._stats = stats
-        self._turn = turn
-        self._seconds = seconds
-        limits = Limits(policy.store_delay, policy.store_operations, policy.store_bytes, linger=linger)
+        self._stats, self._turn, self._seconds = stats, turn, seconds
+        limits = Limits(linger=linger).within(policy.store_delay, policy.store_operations, policy.store_bytes)
         self.journal = Journal(path, SCHEMA, reactor, self, durability, limits, seconds, workers, connect)
         self._ledger = SqliteLedger(policy, turn, self.journal, self.begin_turn)
         self._owed = self._ledger.owed_by = Owed(policy, stats, turn, self._ledger)
@@ -113,6 +110,7 @@ class SqliteBackend:
         self.discard = self._owed.discard
         self.note = self._notes.put
         self.noted = self._notes.find
+        self.figures = self.journal.topics
 
     def attach(self, hall: Hall) -> None:
         """
@@ -310,6 +308,13 @@ class SqliteBackend:
         """
         self._shelves.find(mount, filter, self._turn, reader)
 
+    def change_policy(self, policy: Policy) -> None:
+        """
+        See C{Backend.change_policy}.
+        """
+        self._owed.policy = self._ledger.policy = self._shelves.policy = policy
+        self.journal.limits.within(policy.store_delay, policy.store_operations, policy.store_bytes)
+
     # Time
 
     def sweep(self, wall: float) -> None:
@@ -326,12 +331,6 @@ class SqliteBackend:
 
     def _note_totals(self) -> None:
         self.note(TOTALS, self._stats.totals(self._turn))
-
-    def figures(self) -> list[tuple[str, str]]:
-        """
-        See C{Backend.figures}.
-        """
-        return self.journal.topics()
 
     # What the journal says
 

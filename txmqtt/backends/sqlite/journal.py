@@ -84,16 +84,16 @@ class Journal(Saying):
         self.store = ""
         self._reactor = reactor
         self._owner = owner
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self._seconds = seconds
         self._workers = workers
         self._worker = workers("txmqtt writer")
         self._reads = workers("txmqtt reader")
-        self._writer = Writer(path, schema, durability, seconds, self._limits.wal, connect)
+        self._writer = Writer(path, schema, durability, seconds, self.limits.wal, connect)
         self._reader = Reader(path, self._reads, reactor, workers, connect)
         self._slot = Slot()
         self._schema = schema
-        self._lingering = Lingering(reactor, seconds, self._limits.linger, self._let_go)
+        self._lingering = Lingering(reactor, seconds, self.limits.linger, self._let_go)
         self._waiting: deque[Batch] = deque()  # offered to the writer, and undecided
         self._doubt: Batch | None = None
         self._alarmed = False  # the owner was told of trouble, and not yet that it is over
@@ -200,7 +200,7 @@ class Journal(Saying):
             if each is not None:
                 operations += each.operations
                 size += each.size
-        limits = self._limits
+        limits = self.limits
         self.working = self.healthy and operations < limits.operations and size < limits.size
         self.accepting = self.working and self.oldest(self._seconds()) <= limits.age
 

@@ -65,7 +65,7 @@ class SqliteLedger:
         """
         @param tell_time: called whenever a thread's answer begins a turn.
         """
-        self._policy = policy
+        self.policy = policy
         self._turn = turn
         self._journal = journal
         self._tell_time = tell_time
@@ -200,7 +200,7 @@ class SqliteLedger:
         See C{Ledger.fetch}.
         """
         epoch = pile.epoch
-        policy = self._policy
+        policy = self.policy
         reading = self.read(WAITING, (pile.home, pile.last, policy.queue_page, policy.queue_page_bytes))
         about = (who, pile, epoch)
         reading.addCallbacks(self._fetched, self._unread, callbackArgs=about, errbackArgs=about)

@@ -72,6 +72,13 @@ class Limits:
         self.wal = wal
         self.linger = linger
 
+    def within(self, age: float, operations: int, size: int) -> Limits:
+        """
+        The same, from now on with these.
+        """
+        self.age, self.operations, self.size = age, operations, size
+        return self
+
 
 class Figures:
     """

@@ -17,7 +17,7 @@ from txmqtt.codec import reasons
 from txmqtt.net.access.files import Files
 from txmqtt.net.access.mosquitto_acl import read_acl
 from txmqtt.net.access.rules import Rule, RuledUser, Rules, rule_list
-from txmqtt.net.auth import AvatarId, IMQTTCredentials, IMQTTUser, User, identity
+from txmqtt.net.auth import AvatarId, IMQTTCredentials, IMQTTUser, User, recognised
 from txmqtt.net.options import IReloadable
 
 _log = Logger()
@@ -132,7 +132,7 @@ class AccessRealm:
         """
         if IMQTTUser not in interfaces:
             raise NotImplementedError(f"this realm knows {IMQTTUser.__name__} only")
-        who = identity(avatarId)
+        who = recognised(avatarId, mind)
         client_id = mind.client_id if IMQTTCredentials.providedBy(mind) else ""
         user: object = self._control.user(who.name, client_id)
         if who.permissions is not None:

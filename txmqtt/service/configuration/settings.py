@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from txmqtt.broker.policy import DEFAULTS, Policy
 from txmqtt.net.access.acl import AccessSettings
 from txmqtt.net.handshake import WebSocketSettings
-from txmqtt.net.options import Range
+from txmqtt.net.options import UNBOUNDED, Range
 from txmqtt.net.tls_settings import TLSSettings
 from txmqtt.service.config import DEFAULT_LISTEN
 from txmqtt.service.configuration.kinds import KINDS
@@ -50,6 +50,8 @@ class ListenerSettings:
     @ivar mount: the mount point of those who come in here: a name that keeps tenants apart. They see the sessions and
         messages of their own mount point and of no other.
     @ivar versions: the versions of the protocol that are spoken here.
+    @ivar max_connections: clients that may be connected here at a time; the next is refused with 0x97 (3.x: 3). 0: as
+        many as the whole broker allows.
     @ivar authentication: who is asked who may come in, by the names of the authentication tables; empty: all of them,
         in their order.
     @ivar anonymous: whether clients may come in without a name: yes, no, or auto: only where no other machine can reach
@@ -63,6 +65,7 @@ class ListenerSettings:
     endpoint: str
     mount: str = ""
     versions: tuple[Literal["3.1", "3.1.1", "5.0"], ...] = ("3.1", "3.1.1", "5.0")
+    max_connections: Annotated[int, Range(0, UNBOUNDED)] = 0
     authentication: tuple[str, ...] = ()
     anonymous: Literal["auto", "yes", "no"] = "auto"
     limits: Overrides = field(default_factory=Overrides)
