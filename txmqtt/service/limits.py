@@ -94,6 +94,7 @@ RANGES = {
 #: What a limit that is a word may say; those that stand in neither table are free text or yes and no.
 CHOICES: dict[str, tuple[str, ...]] = {
     "redirect": ("never", "full", "always", "moved"),
+    "other_user": ("refuse", "discard"),
     "ban_answer": ("close", "say"),
     "shared_strategy": ("round_robin", "random", "sticky", "least_queued", "hash_client_id"),
     "refused_publish": ("drop", "disconnect"),
