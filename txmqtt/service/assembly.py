@@ -152,10 +152,12 @@ class Assembly:
         Who may come in; None: whoever is on this machine, if it is the only one that can reach the listener.
         """
         chain = self._chain(listener, endpoint, path)
-        if not chain and not self._named(self.mechanisms, listener) and listener.anonymous == "auto":
+        by_login = bool(chain or self._named(self.mechanisms, listener))
+        for_others = listener.websocket is not None and bool(listener.websocket.proxies)
+        if not by_login and listener.anonymous == "auto" and not for_others:
             return None
         if listener.anonymous == "yes":
-            chain.append(AllowAnonymousAccess() if chain else Anybody())
+            chain.append(AllowAnonymousAccess() if by_login else Anybody())
         portal = Portal(self._realm() or Realm())
         if chain:
             portal.registerChecker(FirstOf(chain))
