@@ -236,6 +236,25 @@ class Whole(Running):
         except (AttributeError, FileNotFoundError):
             return self._said.read_text(errors="replace")
 
+    def restart(self) -> None:
+        """
+        End it as systemd does, and begin again with what it has kept.
+        """
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(PATIENCE)
+        self.told.unlink()
+        super().__init__(self.arguments, self.folder)
+        self.ready()
+
+    def change(self, before: str, after: str) -> None:
+        """
+        Write the configuration anew, with this in it instead of that.
+        """
+        text = self.path.read_text()
+        if before not in text:
+            raise AssertionError(f"{before!r} is not in the configuration")
+        self.path.write_text(text.replace(before, after))
+
     def again(self) -> None:
         """
         Have the configuration read again, and wait until that is done.
