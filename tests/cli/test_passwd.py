@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.net.access.support import scratch
 from txmqtt.cli import replaced
 from txmqtt.cli.main import main
-from txmqtt.net.access import password_file
+from txmqtt.net.access import password_file, scram_server
 
 #: The cheapest hash there is.
 CHEAP = ("--memory", "8", "--passes", "1")
@@ -297,3 +297,40 @@ class MosquittoTests(PasswdCase):
         self.theirs("-b", str(self.path), "bob", "hammer")
         self.assertTrue(self.knows("ann", b"sesame"))
         self.assertTrue(self.knows("bob", b"hammer"))
+
+
+class ScramTests(PasswdCase):
+    def lines(self) -> list[str]:
+        return self.path.read_text().splitlines()
+
+    def test_users(self) -> None:
+        """
+        With --scram users get the keys of SCRAM-SHA-256, which the broker takes; they can be changed, looked at and
+        removed, and every other line stays.
+        """
+        words = ("--scram", "--iterations", "4096", "-b")
+        self.done(*words, "-c", "ann", "sesame")
+        self.path.write_text("# who\n" + self.path.read_text())
+        self.done(*words, "bob", "honey")
+        bob = self.lines()[2]
+        self.done(*words, "ann", said="barley\n")
+        self.assertEqual((self.lines()[0], self.lines()[2]), ("# who", bob))
+        self.assertEqual(list(scram_server.entries(self.path.read_bytes(), "f")), ["ann", "bob"])
+        self.done("--scram", "-b", "--check", "ann", "barley")
+        self.assertIn("not the right", self.refused("--scram", "-b", "--check", "ann", "secret"))
+        self.done("--scram", "--delete", "ann")
+        self.assertEqual(self.lines(), ["# who", bob])
+
+    def test_refused(self) -> None:
+        """
+        What SCRAM-SHA-256 can't take is refused, and a file of the other kind is left alone.
+        """
+        for words, said, status in (
+            (("--scram", "--upgrade"), b"", 2),
+            (("--scram", "-bc", "ann"), b"secret\xff\n", 1),
+            (("--scram", "-bc", "a\u0221"), b"secret\n", 1),
+        ):
+            with self.subTest(words=words):
+                self.refused(*words, said=said, status=status)
+        self.done("-bc", "ann", "sesame")
+        self.assertIn("expected name:SCRAM", self.refused("--scram", "-b", "bob", "secret"))

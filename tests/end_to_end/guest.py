@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tests.end_to_end.support import PATIENCE
 from txmqtt.codec import encode
@@ -23,6 +23,18 @@ P = TypeVar("P", bound=Packet)
 EXPIRY = 3_600
 
 
+class Wire(Protocol):
+    """
+    What we need of a connection.
+    """
+
+    def sendall(self, data: bytes, /) -> object: ...
+
+    def recv(self, size: int, /) -> bytes: ...
+
+    def close(self) -> object: ...
+
+
 class Guest:
     """
     A connection to a broker on this machine, with CONNECT sent.
@@ -32,15 +44,30 @@ class Guest:
     """
 
     def __init__(
-        self, port: int, name: str, version: int = MQTT5, durable: bool = False, username: str | None = None
+        self,
+        port: int | Wire,
+        name: str,
+        version: int = MQTT5,
+        durable: bool = False,
+        username: str | None = None,
+        password: bytes | None = None,
+        properties: Properties | None = None,
     ) -> None:
+        """
+        @param port: of this machine; or a connection that is there already.
+        """
         self.heard: list[Packet] = []
         self.closed = False
         self._version = version
         self._decoder = Decoder(version)
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        properties = Properties(session_expiry_interval=EXPIRY) if durable and version == MQTT5 else None
-        self.say(Connect(name, version, clean_start=not durable, properties=properties, username=username))
+        self._socket = (
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) if isinstance(port, int) else port
+        )
+        if durable and version == MQTT5:
+            properties = Properties(session_expiry_interval=EXPIRY)
+        self.say(
+            Connect(name, version, clean_start=not durable, properties=properties, username=username, password=password)
+        )
 
     def say(self, packet: Packet) -> None:
         with suppress(ConnectionError):  # the next read tells
@@ -82,11 +109,17 @@ class Guest:
         while not self.closed:
             self.listen()
 
+    def answer(self) -> int:
+        """
+        The reason code of CONNACK.
+        """
+        return self.take(Connack).reason
+
     def come_in(self) -> Guest:
         """
         Wait until it is let in.
         """
-        if reason := self.take(Connack).reason:
+        if reason := self.answer():
             raise AssertionError(f"not let in: 0x{reason:02X}")
         return self
 

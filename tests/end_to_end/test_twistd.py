@@ -16,7 +16,9 @@ from tempfile import TemporaryDirectory, mkdtemp
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.end_to_end.support import ACCEPTED, PATIENCE, TWISTD, OurBroker, environment, greeting, our_broker, until
+from tests.end_to_end.test_broker_tls import certificate
 from txmqtt.broker.policy import Policy
+from txmqtt.service.listener import CannotListen, attempt
 
 #: A plugin for an endpoint that finds out only later that it can't listen.
 LATE = """
@@ -104,6 +106,25 @@ class StartTests(SynchronousTestCase):
                     ended.stderr, f"mqtt-broker: cannot listen on {listen}: Address already in use\n", ended.stdout
                 )
                 self.assertEqual(os.listdir(self.folder), [])
+
+    def test_any_kind_is_tried(self) -> None:
+        """
+        The same goes for every kind of listener that is a port at last, before a daemon leaves the terminal.
+        """
+        port = our_broker().port
+        key, shown = certificate(Path(self.folder))
+        tls = f"tls:{port}:key={key}:certificate={shown}"
+        for kind in (f"haproxy:tcp:{port}", f"ws:tcp:{port}", tls, f"haproxy:{tls}", f"ws:{tls}"):
+            listen = f"{kind}:interface=127.0.0.1"
+            with self.subTest(listen=listen), self.assertRaises(CannotListen) as caught:
+                attempt(listen)
+            self.assertEqual(str(caught.exception), f"cannot listen on {listen}: Address already in use")
+        metrics = f"tcp:{port}:interface=127.0.0.1"
+        ended = twistd(
+            *("mqtt-broker", "--listen", "tcp:0:interface=127.0.0.1", "--metrics", metrics), folder=self.folder
+        )
+        self.assertEqual(ended.returncode, 1)
+        self.assertEqual(ended.stderr, f"mqtt-broker: cannot listen on {metrics}: Address already in use\n")
 
     def test_socket_cannot_be_made(self) -> None:
         """

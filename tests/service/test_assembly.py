@@ -11,9 +11,11 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.net.support_tls import said
 from tests.service.support import Client, FakePort, scratch
 from txmqtt.broker.policy import Policy
 from txmqtt.codec import reasons
+from txmqtt.net.access.scram import scram_line
 from txmqtt.service.assembly import Assembly
 from txmqtt.service.broker import makeBroker
 from txmqtt.service.configuration.file import load
@@ -106,6 +108,31 @@ class WhoTests(AssemblyCase):
         (public,) = self.serve(f"{PUBLIC}anonymous = 'yes'\n{MEMORY}")
         self.assertEqual(self.comes(public), 0)
         self.assertEqual(self.comes(public, username="ann", password=b"wrong"), reasons.BAD_USER_NAME_OR_PASSWORD)
+
+    def test_anonymous_besides_proof(self) -> None:
+        """
+        The same where the only authentication is a proof of 5.0: whoever gives a name has to prove it. The log says
+        who may come.
+        """
+        (self.folder / "scram").write_text(scram_line("ann", "sesame", 4_096) + "\n")
+        proof = f"[[authentication]]\ntype = 'scram'\nfile = '{self.folder / 'scram'}'\n"
+        yes, no = self.serve(f"{LOCAL}anonymous = 'no'\n{PUBLIC}anonymous = 'yes'\n{proof}")[::-1]
+        self.assertEqual(self.comes(yes), 0)
+        self.assertEqual(self.comes(yes, "d", username="ann"), reasons.BAD_USER_NAME_OR_PASSWORD)
+        self.assertEqual(self.comes(no), reasons.NOT_AUTHORIZED)
+        places = self.made(f"{LOCAL}{proof}").places
+        with said() as lines:
+            makeBroker(places, None, Policy(), self.reactor).startService()
+        self.assertIn("clients must log in", " ".join(lines))
+
+    def test_behind_a_proxy(self) -> None:
+        """
+        Where a proxy is believed clients are not of this machine, wherever it listens: without authentication nobody
+        may come in.
+        """
+        (local,) = self.made(f"{LOCAL}[listener.websocket]\nproxies = ['127.0.0.1']\n").places
+        assert local.portal is not None
+        self.assertEqual(list(local.portal.listCredentialsInterfaces()), [])
 
     def test_chains(self) -> None:
         """

@@ -95,6 +95,16 @@ class LevelTests(LogTestCase):
             with self.subTest(namespace=namespace):
                 self.assertIn(f"[{namespace}#{expected}]", self.lines()[0])
 
+    def test_chatty(self) -> None:
+        """
+        That a web service is asked is no line at each login, unless everything is wanted.
+        """
+        for level, count in (("info", 0), ("debug", 1)):
+            self.logger(level=level)
+            Logger("twisted.web.client._HTTP11ClientFactory", observer=self.publisher).info("Starting factory")
+            with self.subTest(level=level):
+                self.assertEqual(len(self.lines()), count)
+
     def test_refused(self) -> None:
         """
         What is no setting is refused, with what was expected.

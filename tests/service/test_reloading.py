@@ -207,8 +207,8 @@ class ReloadTests(ReloadCase):
 class WatchTests(ReloadCase):
     def test_users(self) -> None:
         """
-        A user who is taken out of the password file has to go, and is told why; the others stay. Where somebody else
-        might know him too he may stay.
+        A user who is taken out of the password file has to go, and is told why; the others stay, and so does whoever of
+        the same name was let in by somebody else.
         """
         passwords = self.path.parent / "passwords"
         ann, bob = (f"{name}:{mosquitto_hash(name)}\n" for name in ("ann", "bob"))
@@ -216,15 +216,17 @@ class WatchTests(ReloadCase):
         table = f"[[authentication]]\ntype = 'passwords'\nfile = '{passwords}'\n[broker]\nwatch = 1.0\n"
         self.start(LOCAL + table)
         broker = self.service.broker
-        stay, go = (Client(cast(BrokerFactory, self.reactor.tcpServers[0][1])) for _ in range(2))
-        for client, name in ((stay, "ann"), (go, "bob")):
+        stay, go, other = (Client(cast(BrokerFactory, self.reactor.tcpServers[0][1])) for _ in range(3))
+        for client, name, by in ((stay, "ann", "passwords"), (go, "bob", "passwords"), (other, "carl", "jwt")):
             broker.join(client.protocol.session, self.opening(client, name), name, None, "")
+            client.protocol.user, client.protocol.let_in_by = name, by
             broker.turn.flush()
             client.heard()
         passwords.write_text(ann)
         self.reactor.advance(1.0)
         self.assertEqual([type(each) for each in go.heard()], [Disconnect])
-        self.assertEqual((stay.heard(), stay.transport.connected), ([], True))
+        for each in (stay, other):
+            self.assertEqual((each.heard(), each.transport.connected), ([], True))
 
     def opening(self, client: Client, name: str) -> Connect:
         """

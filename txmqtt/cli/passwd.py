@@ -5,19 +5,38 @@ C{txmqtt passwd}: who stands in a password file, and with which password.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from hmac import compare_digest
+from typing import NamedTuple, cast
 
 import click
 
 from txmqtt.cli.replaced import CannotReplace, create, refuse_existing, replace
 from txmqtt.cli.words import counted, plain
-from txmqtt.net.access import hashes, password_file
+from txmqtt.net.access import hashes, password_file, scram, scram_server
+from txmqtt.net.access.saslprep import saslprep
 
 #: A CONNECT has no room for more, bytes.
 _LONGEST = 65535
 
 #: What is done to a file: its bytes before, its bytes after.
 Edit = Callable[[bytes], bytes]
+
+
+class Kind(NamedTuple):
+    """
+    What a file has after the names.
+
+    @ivar read: its users and what is known of them; raises C{ValueError} when the broker would not take it.
+    @ivar named: a name as the broker compares it; raises C{ValueError} when it can't be one.
+    """
+
+    read: Callable[[bytes, str], Mapping[str, object]]
+    named: Callable[[str], str]
+
+
+PASSWORDS = Kind(password_file.entries, lambda name: name)
+SCRAM = Kind(scram_server.entries, lambda name: saslprep(name, stored=True))
 
 
 @click.command()
@@ -34,6 +53,14 @@ Edit = Callable[[bytes], bytes]
     is_flag=True,
     help="Take the password from the command line, where the list of processes shows it to everybody; or, when it is "
     "not there, the first line of the standard input.",
+)
+@click.option("--scram", "by_scram", is_flag=True, help="FILE is for SCRAM-SHA-256, authentication of type scram.")
+@click.option(
+    "--iterations",
+    type=click.IntRange(scram.LEAST_ITERATIONS, scram.MOST_ITERATIONS),
+    default=scram.ITERATIONS,
+    show_default=True,
+    help="With --scram: how often the password is hashed.",
 )
 @click.option(
     "--memory",
@@ -65,13 +92,16 @@ def passwd(
     upgrade: bool,
     check: bool,
     batch: bool,
+    by_scram: bool,
+    iterations: int,
     memory: int,
     passes: int,
     lanes: int,
 ) -> None:
     """
     Give NAME a password in FILE, for twistd mqtt-broker --auth passwords:FILE. It is asked for twice, and kept as a
-    hash (argon2id). Everything else in FILE stays as it is. A running broker notices.
+    hash (argon2id); with --scram as the keys of SCRAM-SHA-256, in a file of their own. Everything else in FILE stays as
+    it is. A running broker notices.
     """
     verbs = [word for word, said in (("--create", fresh), ("--delete", delete), ("--upgrade", upgrade)) if said]
     verbs += ["--check"] if check else []
@@ -79,6 +109,8 @@ def passwd(
         raise click.UsageError(f"{' and '.join(verbs)}: expected one of them")
     if upgrade == (name is not None):
         raise click.UsageError("--upgrade is for all of FILE, without NAME" if upgrade else "expected FILE NAME")
+    if upgrade and by_scram:
+        raise click.UsageError("--upgrade and --scram: there is no plain text in a file of SCRAM-SHA-256")
     if password is not None and not batch:
         raise click.UsageError("a password on the command line is seen by everybody on this machine; if so, --batch")
     if password is not None and delete:
@@ -88,8 +120,15 @@ def passwd(
     if memory < 8 * lanes:
         raise click.UsageError(f"--memory {memory}: expected at least 8 for each of {counted(lanes, 'lane')}")
 
+    kind = SCRAM if by_scram else PASSWORDS
+
     def hashed(secret: bytes) -> str:
         return hashes.make(secret, memory, passes, lanes)
+
+    def kept(name: str, secret: bytes) -> str:
+        if by_scram:
+            return scram.scram_line(name, _text(secret), iterations).removeprefix(f"{name}:")
+        return hashed(secret)
 
     try:
         if upgrade:
@@ -105,20 +144,22 @@ def passwd(
         elif name is None:
             raise AssertionError("checked above")
         elif delete:
-            replace(file, lambda data: _with(data, file, name, None))
+            gone = kind.named(name)
+            replace(file, lambda data: _with(data, file, gone, None, kind))
             click.echo(f"{plain(name)} is removed")
         elif check:
-            _check(file, name, _password(batch, password, confirm=False))
+            _check(file, kind.named(name), _password(batch, password, confirm=False), kind)
         else:
+            user = kind.named(name)
             if fresh:
                 refuse_existing(file)
             else:
-                replace(file, lambda data: _looked_over(data, file))  # before somebody types a password for nothing
-            line = hashed(_password(batch, password, confirm=True))
+                replace(file, lambda data: _looked_over(data, file, kind))  # before somebody types it for nothing
+            line = kept(user, _password(batch, password, confirm=True))
             if fresh:
-                create(file, _with(b"", file, name, line))
+                create(file, _with(b"", file, user, line, kind))
             else:
-                replace(file, lambda data: _with(data, file, name, line))
+                replace(file, lambda data: _with(data, file, user, line, kind))
     except (CannotReplace, ValueError) as error:
         raise click.ClickException(str(error)) from error
 
@@ -142,25 +183,32 @@ def _password(batch: bool, given: str | None, confirm: bool) -> bytes:
     return secret
 
 
-def _looked_over(data: bytes, file: str) -> bytes:
-    password_file.entries(data, file)
+def _text(secret: bytes) -> str:
+    try:
+        return secret.decode()
+    except UnicodeDecodeError:
+        raise ValueError("the password is not UTF-8; SCRAM-SHA-256 takes text only") from None
+
+
+def _looked_over(data: bytes, file: str, kind: Kind) -> bytes:
+    kind.read(data, file)
     return data
 
 
-def _with(data: bytes, file: str, name: str, hashed: str | None) -> bytes:
+def _with(data: bytes, file: str, name: str, hashed: str | None, kind: Kind) -> bytes:
     """
     The file with another hash for this user; None: without him.
 
     @raise ValueError: the broker would not take the file, or there is nobody to remove.
     """
-    users = password_file.entries(data, file)
+    users = kind.read(data, file)
     if hashed is None and name not in users:
         raise ValueError(f"{file}: no user {name!r}")
     rows = data.split(b"\n")
     crlf = rows[0].endswith(b"\r") if len(rows) > 1 else False
     entry = [f"{name}:{hashed}".encode() + (b"\r" if crlf else b"")] if hashed is not None else []
     if name in users:
-        (at,) = (line.number - 1 for line in password_file.lines(data, file) if line.name == name)
+        (at,) = (line.number - 1 for line in password_file.lines(data, file) if kind.named(line.name) == name)
         if at == len(rows) - 1 and entry:  # the last line, which does not end
             entry.append(b"")
         rows[at : at + 1] = entry
@@ -193,13 +241,20 @@ def _upgraded(data: bytes, file: str, hashed: Callable[[bytes], str]) -> tuple[b
     return b"\n".join(rows), count
 
 
-def _check(file: str, name: str, secret: bytes) -> None:
-    found = password_file.entries(_read(file), file).get(name)
+def _check(file: str, name: str, secret: bytes, kind: Kind) -> None:
+    found = kind.read(_read(file), file).get(name)
     if found is None:
         raise click.ClickException(f"{file}: no user {name!r}")
-    if not found.fits(secret):
+    if not _fits(found, secret):
         raise click.ClickException("it is not the right password")
     click.echo("it is the right password")
+
+
+def _fits(found: object, secret: bytes) -> bool:
+    if isinstance(found, scram_server.Kept):
+        key = scram.client_key(scram.salted(_text(secret), found.salt, found.iterations))
+        return compare_digest(scram.stored_key(key), found.stored_key)
+    return cast(hashes.Hash, found).fits(secret)
 
 
 def _read(file: str) -> bytes:

@@ -194,6 +194,7 @@ class IMQTTCredentials(ICredentials):
     good_until: float | None = Attribute(
         "when what let it in is no longer good, seconds of the world's clock; written by the realm, None: never"
     )
+    let_in_by: str = Attribute("which of several checkers let it in, by the name that it has there; empty: unknown")
     certificate: Any = Attribute("what it showed for TLS, verified, an OpenSSL.crypto.X509; None: it showed none")
 
 
@@ -218,6 +219,7 @@ class _Said:
         self.address = address
         self.certificate = certificate
         self.good_until: float | None = None
+        self.let_in_by = ""
 
 
 @implementer(IAnonymous, IMQTTCredentials)
@@ -273,20 +275,29 @@ class FirstOf:
     L{LoginUndecided} above all, ends the login: that a checker can't be asked must not open a way around it.
     """
 
-    def __init__(self, checkers: Sequence[ICredentialsChecker]) -> None:
+    def __init__(self, checkers: Sequence[ICredentialsChecker], names: Sequence[str] = ()) -> None:
+        """
+        @param names: what they are called; whose answer it was is noted on the credentials.
+        """
         self._checkers = checkers
+        self._names = names or [""] * len(checkers)
         self.credentialInterfaces = tuple({kind for each in checkers for kind in each.credentialInterfaces})
 
     async def _ask(self, credentials: ICredentials) -> AvatarId:
         refusal: Exception = UnhandledCredentials("no checker for these credentials")
-        for checker in self._checkers:
+        for checker, name in zip(self._checkers, self._names, strict=True):
             if any(kind.providedBy(credentials) for kind in checker.credentialInterfaces):
                 try:
-                    return await maybeDeferred(checker.requestAvatarId, credentials)
+                    answer: Any = await maybeDeferred(checker.requestAvatarId, credentials)
                 except LoginDenied:
                     raise
                 except LoginFailed as error:
                     refusal = error
+                    continue
+                if isinstance(credentials, _Said):
+                    credentials.let_in_by = name
+                found: AvatarId = answer
+                return found
         raise refusal
 
     def requestAvatarId(self, credentials: ICredentials) -> Deferred[Any]:

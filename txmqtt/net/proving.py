@@ -41,7 +41,8 @@ class ProvingProtocol(MQTTProtocol):
 
     session: ServerSession
 
-    _user: str | None = None
+    let_in_by = ""
+    user: str | None = None
     _logout: Callable[[], object] | None = None
     _exchange: IExchange | None = None
     _said: Any = None
@@ -116,6 +117,7 @@ class ProvingProtocol(MQTTProtocol):
         if phase == OPEN and name != self._proven:
             raise LoginFailed(f"now it is {name!r}")
         avatar = await self._avatar(success.identity)
+        self._said.let_in_by = self.session.method or ""
         self._heed(avatar, self._said)
         if phase == OPENING:
             self._proven = name
@@ -137,7 +139,7 @@ class ProvingProtocol(MQTTProtocol):
         _, who, logout = avatar
         user: Any = IMQTTUser(who)
         member = self.session.member
-        if self.session.phase != OPEN or not isinstance(member, Member) or user.name != self._user:
+        if self.session.phase != OPEN or not isinstance(member, Member) or user.name != self.user:
             log_out(logout, self.session.client_id)
             if self.session.phase == OPEN:
                 raise LoginFailed(f"now it is {user.name!r}")
@@ -160,6 +162,7 @@ class ProvingProtocol(MQTTProtocol):
         @param said: the credentials, on which the realm has noted it.
         """
         self._good_until = said.good_until
+        self.let_in_by = said.let_in_by
         return avatar
 
     def _look_at_end(self) -> None:

@@ -192,7 +192,7 @@ class MQTTServerProtocol(ProvingProtocol):
             self._log_out()
             return
         user = IMQTTUser(avatar)
-        self._user = user.name
+        self.user = user.name
         permissions = None if user.unrestricted else user
         self.turn.now = self._seconds()
         sees_sys = permissions is not None or user.sees_sys
@@ -219,7 +219,7 @@ class MQTTServerProtocol(ProvingProtocol):
 
     def _as_client(self) -> PluginClient:
         session, terms = self.session, self._factory.terms
-        return PluginClient(session.client_id, self._user, terms.mount, session.version, self.peer)
+        return PluginClient(session.client_id, self.user, terms.mount, session.version, self.peer)
 
     def _enter(self, packet: Connect, permissions: Any, sees_sys: bool) -> None:
         """
@@ -228,11 +228,11 @@ class MQTTServerProtocol(ProvingProtocol):
         token = token_hex(16) if not packet.client_id else ""
         broker, terms = self._factory.broker, self._factory.terms
         key = (terms.mount, packet.client_id)
-        reason, why = self.entry.enter(self._user, key, broker.registry.find(key))
+        reason, why = self.entry.enter(self.user, key, broker.registry.find(key))
         if reason:
             self.session.end(reason, why)
         else:
-            broker.join(self.session, packet, self._user, permissions, token, terms, sees_sys)
+            broker.join(self.session, packet, self.user, permissions, token, terms, sees_sys)
         self._answered()
 
     def _answered(self) -> None:
@@ -252,7 +252,7 @@ class MQTTServerProtocol(ProvingProtocol):
             "{peer} connected as {client!r}, user {user!r}, MQTT {version}, keep-alive {keep_alive} s",
             peer=self.peer,
             client=self.client,
-            user=self._user,
+            user=self.user,
             version=_VERSIONS[self.session.version],
             keep_alive=self.session.keep_alive,
         )

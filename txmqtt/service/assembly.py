@@ -74,7 +74,6 @@ class Assembly:
         self._rules_before = before.access if before is not None else None
         self._new_rules: AccessControl | None = None
         self.places: list[Place] = []
-        self._by_certificate = False
         self._reactor = reactor
         self._more = list(checkers)
         for entry in settings.authentication:
@@ -134,7 +133,7 @@ class Assembly:
                 (listener.endpoint, listener.tls, listener.websocket),
                 listener.endpoint,
                 self._realm(),
-                self._named(self.mechanisms, listener),
+                [each for _, each in self._named(self.mechanisms, listener)],
                 frozenset(_VERSIONS[each] for each in listener.versions),
                 listener.max_connections,
             )
@@ -153,34 +152,39 @@ class Assembly:
         Who may come in; None: whoever is on this machine, if it is the only one that can reach the listener.
         """
         chain = self._chain(listener, endpoint, path)
-        if not chain and not self._named(self.mechanisms, listener) and listener.anonymous == "auto":
+        by_login = bool(chain or self._named(self.mechanisms, listener))
+        for_others = listener.websocket is not None and bool(listener.websocket.proxies)
+        if not by_login and listener.anonymous == "auto" and not for_others:
             return None
         if listener.anonymous == "yes":
-            chain.append(AllowAnonymousAccess() if chain else Anybody())
+            chain.append(("", AllowAnonymousAccess() if by_login else Anybody()))
         portal = Portal(self._realm() or Realm())
         if chain:
-            portal.registerChecker(FirstOf(chain))
+            portal.registerChecker(FirstOf([each for _, each in chain], [name for name, _ in chain]))
         return portal
 
     def _chain(
         self, listener: ListenerSettings, endpoint: IStreamServerEndpoint, path: Way
-    ) -> list[ICredentialsChecker]:
+    ) -> list[tuple[str, ICredentialsChecker]]:
+        """
+        Who is asked, and by what name he is known.
+        """
         how = _certificate_names(endpoint)
-        certificate = [ICredentialsChecker(CertificateChecker(how))] if how else []
-        self._by_certificate = self._by_certificate or bool(how)
+        certificate = [("", ICredentialsChecker(CertificateChecker(how)))] if how else []
         known = [entry.name for entry in self.settings.authentication]
         for name in listener.authentication:
             if name not in known:
                 expected = "expected the name of an authentication table" if known else "there are none"
                 self._wrong((*path, "authentication"), f"{name!r}: {expected}{nearest(name, known)}")
         more = [] if listener.authentication else self._more
-        return [*certificate, *self._named(self.checkers, listener), *more]
+        numbered = [(_numbered(number), each) for number, each in enumerate(more)]
+        return [*certificate, *self._named(self.checkers, listener), *numbered]
 
-    def _named(self, made: Mapping[str, T], listener: ListenerSettings) -> list[T]:
+    def _named(self, made: Mapping[str, T], listener: ListenerSettings) -> list[tuple[str, T]]:
         """
         Those of the listener.
         """
-        return [made[name] for name in listener.authentication or made if name in made]
+        return [(name, made[name]) for name in listener.authentication or made if name in made]
 
     def _realm(self) -> IRealm | None:
         """
@@ -207,15 +211,18 @@ class Assembly:
         found: list[IReloadable] = [IReloadable(each) for each in made if IReloadable.providedBy(each)]
         return [*found, IReloadable(self.access)] if self.access is not None else found
 
-    def knows(self, user: str) -> bool | None:
+    def may_still_know(self, user: str, let_in_by: str) -> bool:
         """
-        Whether a user can still come in by name; None where that can't be known without asking him again.
+        Whether a user may be one still for what let him in; True as well where that can't be known without asking him
+        again.
+
+        @param let_in_by: a table of authentication, a mechanism, or a checker of the command line by its number.
         """
-        made = [*self.checkers.values(), *self.mechanisms.values(), *self._more]
-        lists: list[Any] = [each for each in made if hasattr(each, "has")]
-        if any(each.has(user) for each in lists):
-            return True
-        return None if len(lists) < len(made) or not made or self._by_certificate else False
+        made: list[Any] = [each for name, each in self.checkers.items() if name == let_in_by]
+        made += [each for each in self.mechanisms.values() if each.name == let_in_by]
+        made += [each for number, each in enumerate(self._more) if _numbered(number) == let_in_by]
+        lists = [each for each in made if hasattr(each, "has")]
+        return not lists or any(each.has(user) for each in lists)
 
     def take_over(self) -> None:
         """
@@ -234,6 +241,13 @@ class Assembly:
         made = [*self.checkers.values(), *(self._more if ending else ())]
         stops = [each.stop for each in made if hasattr(each, "stop")]
         return gatherResults([maybeDeferred(stop) for stop in stops], consumeErrors=True)
+
+
+def _numbered(number: int) -> str:
+    """
+    What a checker of the command line is called; no table has a name with a blank.
+    """
+    return f"--auth {number}"
 
 
 def _certificate_names(endpoint: Any) -> Any:

@@ -37,6 +37,7 @@ from txmqtt.codec.reasons import ReasonCode
 from txmqtt.net.door import Door
 from txmqtt.net.options import IReloadable
 from txmqtt.net.plugins import BrokerPlugin, Plugins, start_all, stop_all
+from txmqtt.net.server import MQTTServerProtocol
 from txmqtt.service.config import DEFAULT_LISTEN
 from txmqtt.service.heartbeat import BANS, Heartbeat
 from txmqtt.service.listener import Place
@@ -309,6 +310,13 @@ class BrokerService(Service):
         self.policy = policy
         self.broker.change_policy(policy)
         self.broker.rights_changed()
+
+    @property
+    def everybody(self) -> list[MQTTServerProtocol]:
+        """
+        Every connection, those included that have not said who they are.
+        """
+        return self._listeners.everybody
 
     @property
     def reloadables(self) -> list[IReloadable]:

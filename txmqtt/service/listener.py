@@ -146,7 +146,7 @@ class Listener:
 
     def _failed(self, failure: Failure) -> None:
         self._opening = None
-        raise _cannot_listen(self.place.name, failure)
+        raise cannot_listen(self.place.name, failure)
 
     def close(self) -> Deferred[None]:
         """
@@ -179,9 +179,9 @@ class Listener:
         Who is let in, in words for the log; empty when nobody is.
         """
         known = self._portal.listCredentialsInterfaces()
-        if not known:
-            return ""
-        return "anonymous clients are let in" if IAnonymous in known else "clients must log in"
+        if IAnonymous in known:
+            return "anonymous clients are let in"
+        return "clients must log in" if known or self.factory.mechanisms else ""
 
     @property
     def where(self) -> str:
@@ -197,7 +197,12 @@ class Listener:
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _cannot_listen(name: str, failure: Failure) -> CannotListen:
+def cannot_listen(name: str, failure: Failure) -> CannotListen:
+    """
+    What a failure to listen means, in one line.
+
+    @param name: what the listener is called.
+    """
     error = failure.value
     cause = error.socketError if isinstance(error, CannotListenError) else error
     why = (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or type(cause).__name__
@@ -241,14 +246,18 @@ class _Probe:
                 raise CannotListenError(None, path, "another process serves it")
 
 
+#: Kinds of listeners that can be tried.
+_PROBED = ("tcp:", "tcp6:", "ssl:", "tls:", "unix:")
+
+
 def attempt(description: str) -> None:
     """
     Find out whether a listener could be opened now, and leave nothing open. Unusual ones are taken on trust.
 
     @raise CannotListen: it could not.
     """
-    if beneath(description).startswith(("tcp:", "tcp6:", "ssl:", "unix:")):
+    if beneath(description).startswith(_PROBED) and ":over=" not in description:
         failed: list[Failure] = []
         server_endpoint(_Probe(), description).listen(Factory()).addErrback(failed.append)
         if failed:
-            raise _cannot_listen(description, failed[0])
+            raise cannot_listen(description, failed[0])

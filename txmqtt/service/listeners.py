@@ -16,6 +16,7 @@ from txmqtt.codec.errors import MQTTError
 from txmqtt.net.door import Door
 from txmqtt.net.options import IReloadable
 from txmqtt.net.plugins import Plugins
+from txmqtt.net.server import MQTTServerProtocol
 from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.service.listener import Listener, Place
 
@@ -66,6 +67,13 @@ class Listeners:
         """
         self._left = [each for each in self._left if each.factory.guests]
         return [each.factory for each in self._open + self._left]
+
+    @property
+    def everybody(self) -> list[MQTTServerProtocol]:
+        """
+        Every connection.
+        """
+        return [guest for factory in self.factories for guest in factory.guests]
 
     @property
     def guests(self) -> int:

@@ -48,6 +48,9 @@ _SECRET = re.compile(r"pass(word|phrase|wd)?|secret|token|credential|authori[sz]
 #: What the old log of Twisted adds to events, and what a line has of its own.
 _NOT_FIELDS = frozenset(("message", "time", "system", "format", "isError", "failure", "level", "namespace"))
 
+#: Says twice for each question to a web service that it asks it.
+_CHATTY = "twisted.web.client._HTTP11ClientFactory"
+
 _NAMESPACE = re.compile(r"[\w.]+")
 
 
@@ -184,6 +187,8 @@ def check(settings: LogSettings) -> LogLevelFilterPredicate:
     if settings.format not in ("text", "json"):
         raise ValueError(f"format is {settings.format!r}; expected text or json")
     chosen = LogLevelFilterPredicate(_level(settings.level, "level"))
+    if settings.level != "debug":
+        chosen.setLogLevelForNamespace(_CHATTY, LogLevel.warn)
     for entry in settings.levels:
         namespace, _, level = entry.partition("=")
         if not _NAMESPACE.fullmatch(namespace):

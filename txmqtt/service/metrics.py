@@ -44,7 +44,7 @@ from txmqtt.service.figures import (
     READY_WORDS,
     Row,
 )
-from txmqtt.service.listener import CannotListen, _cannot_listen
+from txmqtt.service.listener import CannotListen, cannot_listen
 
 _log = Logger()
 
@@ -308,7 +308,7 @@ class MetricsService(Service):
         self._opening = None
         if failure.check(CancelledError):
             return
-        self._trouble = trouble = _cannot_listen(self._name, failure)
+        self._trouble = trouble = cannot_listen(self._name, failure)
         _log.critical("{trouble}", trouble=str(trouble))
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:

@@ -101,6 +101,7 @@ class BrokerProcess(MultiService):
         """
         See C{IService}: by now the process is who it will be.
         """
+        self._heed_more_signals()
         try:
             self._make_directory()
             MultiService.startService(self)
@@ -135,12 +136,29 @@ class BrokerProcess(MultiService):
 
     def _heed_signals(self) -> None:
         """
-        SIGTERM stops, SIGHUP has the configuration read again. Left to itself, twistd stops cleanly and then kills
-        itself with the signal that it got: for those who look at its exit status it has crashed.
+        SIGTERM stops. Left to itself, twistd stops cleanly and then kills itself with the signal that it got: for those
+        who look at its exit status it has crashed. It sets its own handler when it begins to run, so ours comes later.
         """
         signal.signal(signal.SIGTERM, self._sigterm)
+
+    def _heed_more_signals(self) -> None:
+        """
+        SIGHUP has the configuration read again, SIGUSR1 opens the log again, as it does with twistd's own. Unheeded
+        they kill, so they are heeded before anybody can know that we are here.
+        """
         if self.reloader is not None:
             signal.signal(signal.SIGHUP, self._sighup)
+        signal.signal(signal.SIGUSR1, self._sigusr1)
+
+    def _sigusr1(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self._reopen)
+
+    def _reopen(self) -> None:
+        if self._log is not None:
+            try:
+                self._log.reload()
+            except ValueError as error:
+                _log.error("{error}", error=str(error))
 
     def _sighup(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self._reload)
@@ -148,11 +166,7 @@ class BrokerProcess(MultiService):
     def _reload(self) -> None:
         assert self.reloader is not None
         self._notify.reloading()
-        if self._log is not None:
-            try:
-                self._log.reload()
-            except ValueError as error:
-                _log.error("{error}", error=str(error))
+        self._reopen()
         self.reloader.reload().addCallbacks(self._reloaded, self._not_reloaded)
 
     def _reloaded(self, done: bool) -> None:

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from txmqtt.codec import reasons
 from txmqtt.codec.errors import MQTTError
+from txmqtt.net.access.rules import RuledUser
 from txmqtt.net.options import IReloadable
 from txmqtt.service.assembly import Assembly
 from txmqtt.service.broker import BrokerService
@@ -90,9 +91,9 @@ class Reloader(Service):
         """
         broker = self._broker.broker
         broker.rights_changed()
-        for member in broker.registry.everybody():
-            if member.session is not None and member.user is not None and self.assembly.knows(member.user) is False:
-                member.session.end(reasons.NOT_AUTHORIZED, "it is no user any more")
+        for guest in self._broker.everybody:
+            if guest.user is not None and not self.assembly.may_still_know(guest.user, guest.let_in_by):
+                guest.session.end(reasons.NOT_AUTHORIZED, "it is no user any more")
         broker.turn.flush()
 
     def _read(self, each: IReloadable) -> bool:
@@ -142,6 +143,7 @@ class Reloader(Service):
             self._refused(error)
             return False
         after.take_over()
+        self._bind(before, after)
         self.assembly = after
         before.stop()
         for words in self._broker.reload():
@@ -154,6 +156,20 @@ class Reloader(Service):
             _log.warn("changed, but only for the next start: {tables}", tables=", ".join(later))
         _log.info("the configuration has been read again")
         return True
+
+    def _bind(self, before: Assembly, after: Assembly) -> None:
+        """
+        Where there were no rules and now there are, or the other way round, whoever is here gets what he would get if
+        he came now. Who has brought rights of his own keeps them until he comes again.
+        """
+        if (before.access is None) == (after.access is None):
+            return
+        for member in self._broker.broker.registry.everybody():
+            if after.access is None:
+                if isinstance(member.permissions, RuledUser):
+                    member.change_permissions(None, False)
+            elif member.permissions is None:
+                member.change_permissions(after.access.user(member.user, member.client_id))
 
     def _refused(self, error: Exception) -> None:
         self.failures += 1

@@ -253,9 +253,10 @@ def makeService(options: BrokerOptions) -> BrokerProcess:
     if not twistd.get("nodaemon", True) and not twistd.get("chroot"):
         # What a daemon's service raises when it starts, twistd cuts to 100 bytes and adds a line of its own. So it is
         # tried before, as far as it can be tried without a trace.
-        for each in settings.listener:
+        metrics = settings.metrics.endpoint
+        for each in [*(listener.endpoint for listener in settings.listener), *([metrics] if metrics else [])]:
             try:
-                attempt(each.endpoint)
+                attempt(each)
             except CannotListen as error:
                 sys.exit(f"mqtt-broker: {error}")
         if store is not None:
