@@ -34,6 +34,7 @@ from txmqtt.service.configuration.lines import Path as Way
 from txmqtt.service.configuration.reading import Entry, Fault, nearest
 from txmqtt.service.configuration.settings import ListenerSettings, Settings
 from txmqtt.service.listener import Place
+from txmqtt.service.logs import check as check_log
 from txmqtt.service.plugins import plugin
 
 T = TypeVar("T")
@@ -85,12 +86,25 @@ class Assembly:
                 self.plugins.append(plugin(wanted.name, wanted.options))
             except ValueError as error:
                 self._wrong(("plugin", position), error)
+        for where, look in (
+            (("metrics", "endpoint"), self._metrics),
+            (("log",), lambda: check_log(settings.log)),
+        ):
+            try:
+                look()
+            except ValueError as error:
+                self._wrong(where, error)
         try:
             networks(self.policy.trusted_addresses)
         except ValueError as error:
             self._wrong(("limits", "trusted_addresses"), error)
         for position, each in enumerate(settings.listener):
             self._place(each, ("listener", position))
+
+    def _metrics(self) -> None:
+        endpoint = self.settings.metrics.endpoint
+        if endpoint:
+            server_endpoint(self._reactor, endpoint)
 
     def _wrong(self, path: Way, error: object) -> None:
         self.faults.append(Fault(path, str(error)))
@@ -141,6 +155,12 @@ class Assembly:
 
     def _endpoint(self, listener: ListenerSettings) -> IStreamServerEndpoint:
         endpoint = server_endpoint(self._reactor, listener.endpoint)
+        if listener.tls is not None and isinstance(endpoint, TLSServerEndpoint | WebSocketEndpoint):
+            raise ValueError(
+                f"{listener.endpoint!r} and a table tls: expected what TLS can be put on, such as tcp:8883"
+            )
+        if listener.websocket is not None and isinstance(endpoint, WebSocketEndpoint):
+            raise ValueError(f"{listener.endpoint!r} and a table websocket: expected one of them")
         if listener.tls is not None:
             endpoint = IStreamServerEndpoint(TLSServerEndpoint(endpoint, listener.tls, self._reactor))
         if listener.websocket is not None:
@@ -153,8 +173,7 @@ class Assembly:
         """
         chain = self._chain(listener, endpoint, path)
         by_login = bool(chain or self._named(self.mechanisms, listener))
-        for_others = listener.websocket is not None and bool(listener.websocket.proxies)
-        if not by_login and listener.anonymous == "auto" and not for_others:
+        if not by_login and listener.anonymous == "auto":
             return None
         if listener.anonymous == "yes":
             chain.append(("", AllowAnonymousAccess() if by_login else Anybody()))
