@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -32,17 +33,24 @@ class Activated(Running):
     C{twistd -n mqtt-broker} with sockets that are open already.
     """
 
-    def __init__(self, sockets: dict[str, socket.socket], listen: tuple[str, ...]) -> None:
-        self.folder = Path(mkdtemp(prefix="txmqtt-"))
+    def __init__(
+        self,
+        sockets: dict[str, socket.socket],
+        listen: tuple[str, ...] = (),
+        options: tuple[str, ...] = ("--auth", "anonymous", "--store", "memory"),
+        surroundings: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.folder = folder or Path(mkdtemp(prefix="txmqtt-"))
         self._said = self.folder / "said.log"
         numbers = [each.fileno() for each in sockets.values()]
         words = [word for each in listen for word in ("--listen", each)]
-        command = [*TWISTD, "-n", "mqtt-broker", *words, "--auth", "anonymous", "--store", "memory"]
+        command = [*TWISTD, "-n", "mqtt-broker", *words, *options]
         with self._said.open("wb") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _ACTIVATE, ",".join(map(str, numbers)), ":".join(sockets), *command],
                 cwd=self.folder,
-                env=environment(self.folder),
+                env={**environment(self.folder), **(surroundings or {})},
                 pass_fds=numbers,
                 stdin=subprocess.DEVNULL,
                 stdout=said,

@@ -9,9 +9,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from twisted.application.service import IServiceMaker
+from twisted.application.service import Application, IServiceMaker
 from twisted.cred.credentials import IAnonymous, IUsernamePassword
 from twisted.cred.portal import Portal
+from twisted.logger import ILogObserver
 from twisted.plugin import getPlugins
 from twisted.python.usage import Options, UsageError
 from twisted.trial.unittest import SynchronousTestCase
@@ -306,6 +307,19 @@ class MakerTests(SynchronousTestCase):
         [maker] = [each for each in getPlugins(IServiceMaker) if each.tapname == "mqtt-broker"]
         self.assertIs(maker.options, BrokerOptions)
         self.assertIsInstance(maker.makeService(parsed()), BrokerProcess)
+
+    def test_syslog(self) -> None:
+        """
+        Who wants the log in syslog gets it there.
+        """
+        options = parsed("--listen", "tcp:0:interface=127.0.0.1")
+        options.parent = twistd = Options()
+        for syslog, ours in ((True, False), (False, True)):
+            twistd.update(nodaemon=True, chroot=None, syslog=syslog)
+            application = Application("broker")
+            makeService(options).setServiceParent(application)
+            with self.subTest(syslog=syslog):
+                self.assertEqual(application.getComponent(ILogObserver, None) is not None, ours)
 
     def test_daemon(self) -> None:
         """

@@ -29,6 +29,7 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer, providedBy
 
 from txmqtt.net.descriptions import words
+from txmqtt.net.lobby import Caller
 from txmqtt.net.proxies import TrustedProxies
 from txmqtt.net.proxy_header import Header, parse
 from txmqtt.net.tls_endpoints import tls_endpoint
@@ -80,12 +81,14 @@ class ProxiedProtocol(Protocol):
         self._alarm: IDelayedCall | None = None
         self._head = b""
         self._inner: IProtocol | None = None
+        self._caller: Caller | None = None
 
     def connectionMade(self) -> None:
         """
         Wait for the header, but not for ever.
         """
         self.factory.nameless.add(self)
+        self._caller = Caller(self.factory.inner, self.transport.getPeer(), self.transport.abortConnection)
         self._alarm = self.factory.clock.callLater(HEADER_TIMEOUT, self._late)
 
     def dataReceived(self, data: bytes) -> None:
@@ -136,6 +139,9 @@ class ProxiedProtocol(Protocol):
         It is settled whom this connection is for, or that it is for nobody.
         """
         self.factory.nameless.discard(self)
+        caller, self._caller = self._caller, None
+        if caller is not None:
+            caller.over()
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

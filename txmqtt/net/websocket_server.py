@@ -10,16 +10,53 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
+    IProtocol,
     IProtocolFactory,
     IReactorTime,
     IStreamServerEndpoint,
 )
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txmqtt.net.handshake import Gate, ServerOpening, WebSocketSettings
+from txmqtt.net.lobby import Caller
 from txmqtt.net.options import IReloadable
 from txmqtt.net.websocket import WebSocket
+
+
+class ServerSocket(WebSocket):
+    """
+    The broker's side of one connection, counted as long as its handshake is not done.
+    """
+
+    def __init__(self, factory: WebSocketFactory, clock: IReactorTime, settings: WebSocketSettings) -> None:
+        super().__init__(clock, settings, factory.opening, self._through)
+        self._wrapped = factory.wrapped
+        self._caller: Caller | None = None
+
+    def connectionMade(self) -> None:
+        """
+        See C{IProtocol}.
+        """
+        super().connectionMade()
+        self._caller = Caller(self._wrapped, self.transport.getPeer(), self.transport.abortConnection)
+
+    def _through(self, peer: IAddress) -> IProtocol | None:
+        self._not_waiting()
+        return self._wrapped.buildProtocol(peer)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        See C{IProtocol}.
+        """
+        self._not_waiting()
+        super().connectionLost(reason)
+
+    def _not_waiting(self) -> None:
+        caller, self._caller = self._caller, None
+        if caller is not None:
+            caller.over()
 
 
 class WebSocketFactory(Factory):
@@ -43,14 +80,17 @@ class WebSocketFactory(Factory):
         self._settings = settings or WebSocketSettings()
         self._gate = Gate(self._settings)
 
-    def _opening(self, peer: IAddress) -> ServerOpening:
+    def opening(self, peer: IAddress) -> ServerOpening:
+        """
+        A handshake with this peer.
+        """
         return ServerOpening(self._gate, peer)
 
     def buildProtocol(self, addr: IAddress | None) -> WebSocket:
         """
         See C{IProtocolFactory}.
         """
-        return WebSocket(self._clock, self._settings, self._opening, self.wrapped.buildProtocol)
+        return ServerSocket(self, self._clock, self._settings)
 
     def doStart(self) -> None:
         """

@@ -148,7 +148,8 @@ class BrokerProcess(MultiService):
         """
         if self.reloader is not None:
             signal.signal(signal.SIGHUP, self._sighup)
-        signal.signal(signal.SIGUSR1, self._sigusr1)
+        if self._log is not None or not signal.getsignal(signal.SIGUSR1):
+            signal.signal(signal.SIGUSR1, self._sigusr1)
 
     def _sigusr1(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self._reopen)

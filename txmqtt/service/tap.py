@@ -269,7 +269,8 @@ def makeService(options: BrokerOptions) -> BrokerProcess:
         assembly.places, None, assembly.policy, reactor, store, settings.broker.durability, assembly.plugins
     )
     try:
-        log = twistd_file(settings.log, twistd) if "nodaemon" in twistd else None
+        ours = "nodaemon" in twistd and not twistd.get("syslog")  # "twist" and syslog have logs of their own
+        log = twistd_file(settings.log, twistd) if ours else None
     except ValueError as error:
         sys.exit(f"mqtt-broker: {error}")
     process = BrokerProcess(broker, reactor, options.directory, log)
