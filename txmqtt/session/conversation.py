@@ -71,6 +71,7 @@ class Conversation(Receiving):
         meter = self.meter
         kept = meter.pick_up() if meter is not None and self.reading else None
         heard = 0
+        inbound = 0
         self.parsing = True
         try:
             while self.reading:
@@ -86,6 +87,7 @@ class Conversation(Receiving):
                         heard -= 1
                         self._throttle(packet)
                     else:
+                        inbound += len(packet.payload)
                         self._publish(packet)
                 elif isinstance(packet, Ack):
                     if packet.kind == PUBACK:
@@ -100,6 +102,7 @@ class Conversation(Receiving):
             self.parsing = False
             if heard:
                 self.turn.packets_received += heard
+                self.turn.inbound_bytes += inbound
                 if self.phase == OPEN:
                     self.last_heard = self.turn.now
         if not self.reading and self.phase != CLOSED:

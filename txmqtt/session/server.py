@@ -59,7 +59,6 @@ class ServerSession(Threshold):
     # Open
 
     def _published(self, packet: Publish) -> Ticket:
-        self.turn.inbound_bytes += len(packet.payload)
         return self.sink.published(self, packet)
 
     def _read_properties(self, packet: Publish, properties: Properties) -> None:

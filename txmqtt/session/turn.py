@@ -32,7 +32,7 @@ class Turn:
     @ivar bytes_received: in all since the start; likewise C{bytes_sent}, C{packets_received}, C{packets_sent}.
     @ivar publishes_sent: messages sent at QoS 1 and 2, repeats not counted; C{outbound_bytes}: the bytes of their
         payloads.
-    @ivar inbound_bytes: the bytes of the payloads of all messages that clients have published.
+    @ivar inbound_bytes: the bytes of the payloads of all messages that peers have sent, repeats included.
     @ivar throttled: how often somebody who published too fast was not read for a while.
     @ivar later: done at the end of the turn, before all that follows.
     @ivar closing: called at the end of the turn, before the writes: a store begins to write what the turn has changed.
