@@ -54,6 +54,24 @@ class MeteredTests(SynchronousTestCase):
             talk.pass_time(0.1)
         self.assertEqual((len(talk.hall.payloads()), talk.wire.heard, talk.turn.throttled), (50, [], 0))
 
+    def test_far_below_the_rate(self) -> None:
+        """
+        Where there is room for all of a read it counts just the same, and only what is published does.
+        """
+        for version in VERSIONS:
+            with self.subTest(version=version):
+                talk = self.talk(1, 100, version=version)
+                for _ in range(30):
+                    talk.say(Pingreq(), publish(), publish(), publish(), Pingreq())
+                self.assertEqual((len(talk.hall.payloads()), talk.wire.heard), (90, []))
+                talk.say(*[publish()] * 12)
+                self.assertEqual((len(talk.hall.payloads()), talk.wire.heard), (100, ["hold"]))
+        talk = self.talk(byte_rate=1_000.0)
+        frame = len(encode.packet(publish(bytes(89)), MQTT5))
+        for _ in range(12):
+            talk.say(publish(bytes(89)), Pingreq())
+        self.assertEqual(len(talk.hall.payloads()), -(-1_000 // frame))
+
     def test_nothing_else_counts(self) -> None:
         """
         Only what is published is counted.

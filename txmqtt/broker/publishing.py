@@ -90,7 +90,7 @@ class Publishing:
         member = session.member
         assert isinstance(member, Member)
         topic = packet.topic
-        if member.permissions is not None and not member.may_publish(topic):
+        if member.permissions is not None and topic is not member.allowed and not member.may_publish(topic):
             return self._forbid(session, member)
         routes = member.mount.routes
         route = routes.known.get(topic)
@@ -109,10 +109,12 @@ class Publishing:
             route = routes.find(topic)  # it may be another
         properties = packet.properties
         qos = packet.qos
-        # What neither waits nor is retained needs no end.
-        longest = member.terms.policy.max_message_expiry if qos or packet.retain else 0
+        retain = packet.retain
+        longest = 0
+        if qos or retain:  # what neither waits nor is retained needs no end
+            longest = member.terms.policy.max_message_expiry
         if properties is None and not longest:
-            message = Message(topic, packet.payload, qos, packet.retain, None, 0.0, member.client_id)
+            message = Message(topic, packet.payload, qos, retain, None, 0.0, member.client_id)
             message.came(packet.frame, session.version)
         else:
             if (
@@ -122,16 +124,16 @@ class Publishing:
                 and payload_belies(packet.payload, properties)
             ):
                 return self._refuse(session, _PAYLOAD_INVALID)
-            message = self._message(topic, packet.payload, qos, packet.retain, properties, member.client_id, longest)
-        if qos == 0 and not packet.retain:
+            message = self._message(topic, packet.payload, qos, retain, properties, member.client_id, longest)
+        if qos == 0 and not retain:
             if self.shedding:
                 self.stats.dropped_memory += 1
                 return DONE
             self.fanout.send(message, route)
             return DONE
         policy = member.terms.policy
-        if qos > policy.max_qos or (packet.retain and not policy.retain_available):
-            raise publish_beyond(policy, qos, packet.retain)
+        if qos > policy.max_qos or (retain and not policy.retain_available):
+            raise publish_beyond(policy, qos, retain)
         if qos and policy.queue_full == "hold":
             held = self._hold(message, route, member, packet.packet_id, session.version)
             if held is not None:

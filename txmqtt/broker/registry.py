@@ -51,6 +51,7 @@ class Member:
     @ivar durable: it outlives its connection, so QoS 1 and 2 are owed to it by the backend.
     @ivar expiry: seconds that it outlives it.
     @ivar permissions: None where everything is allowed.
+    @ivar allowed: a topic that it may publish to; who publishes one only, as most do, does so with the very same bytes.
     @ivar sees_sys: where everything is allowed, it may be sent what is under C{$SYS} too.
     @ivar filters_cost: what its subscriptions cost in memory, bytes.
     @ivar credited: the backend has credit to deliver to it.
@@ -97,7 +98,7 @@ class Member:
         self.line: Line | None = None
         self.delivered = 0
         self._rights: dict[bytes, bool] | None = None
-        self._allowed: bytes | None = None
+        self.allowed: bytes | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -117,8 +118,6 @@ class Member:
         """
         Whether it may publish to this topic; asked once and remembered.
         """
-        if topic is self._allowed:  # who publishes one topic only, as most do, does so with the very same bytes
-            return True
         permissions = self.permissions
         if permissions is None:
             return True
@@ -133,7 +132,7 @@ class Member:
                     rights.clear()
                 rights[topic] = right
         if right and len(topic) <= _LONGEST_REMEMBERED:
-            self._allowed = topic
+            self.allowed = topic
         return right
 
     def may_receive(self, topic: bytes) -> bool:
@@ -209,7 +208,7 @@ class Member:
         What it may publish is to be asked again.
         """
         self._rights = None
-        self._allowed = None
+        self.allowed = None
 
     def forget_routes(self) -> None:
         """

@@ -69,9 +69,46 @@ class Conversation(Receiving):
         """
         decoder = self.decoder
         meter = self.meter
-        kept = meter.pick_up() if meter is not None and self.reading else None
-        heard = 0
-        inbound = 0
+        held = 0
+        if meter is not None:
+            held = decoder.held
+            if not meter.ample(self.turn.now, held):
+                self._parse_metered(meter)
+                return
+        heard = others = beside = inbound = 0
+        self.parsing = True
+        try:
+            while self.reading:
+                packet = decoder.take()
+                if packet is None:
+                    break
+                heard += 1
+                if isinstance(packet, Publish) and self.phase == OPEN:  # nine packets in ten
+                    inbound += len(packet.payload)
+                    self._publish(packet)
+                else:
+                    others += 1
+                    beside += decoder.taken
+                    if isinstance(packet, Ack) and packet.kind == PUBACK and self.phase == OPEN:
+                        self._puback(packet)
+                    else:
+                        self._other_than_publish(packet)
+        except ProtocolError as error:
+            self.fail(error)
+        finally:
+            self._parsed(heard, inbound)
+            if meter is not None:
+                meter.charge(heard - others, held - decoder.held - beside)
+        if not self.reading and self.phase != CLOSED:
+            self._kept()
+
+    def _parse_metered(self, meter: Meter) -> None:
+        """
+        The same, where one of the messages may have to wait.
+        """
+        decoder = self.decoder
+        kept = meter.pick_up() if self.reading else None
+        heard = inbound = 0
         self.parsing = True
         try:
             while self.reading:
@@ -80,33 +117,37 @@ class Conversation(Receiving):
                     break
                 kept = None
                 heard += 1
-                if self.phase != OPEN:
-                    self._other(packet)
-                elif isinstance(packet, Publish):  # nine packets in ten
-                    if meter is not None and not meter.admits(self.turn.now, decoder.taken):
-                        heard -= 1
-                        self._throttle(packet)
-                    else:
-                        inbound += len(packet.payload)
-                        self._publish(packet)
-                elif isinstance(packet, Ack):
-                    if packet.kind == PUBACK:
-                        self._puback(packet)
-                    else:
-                        self._ack(packet)
+                if not isinstance(packet, Publish) or self.phase != OPEN:
+                    self._other_than_publish(packet)
+                elif meter.admits(self.turn.now, decoder.taken):
+                    inbound += len(packet.payload)
+                    self._publish(packet)
                 else:
-                    self._other(packet)
+                    heard -= 1
+                    self._throttle(packet)
         except ProtocolError as error:
             self.fail(error)
         finally:
-            self.parsing = False
-            if heard:
-                self.turn.packets_received += heard
-                self.turn.inbound_bytes += inbound
-                if self.phase == OPEN:
-                    self.last_heard = self.turn.now
+            self._parsed(heard, inbound)
         if not self.reading and self.phase != CLOSED:
             self._kept()
+
+    def _other_than_publish(self, packet: Packet) -> None:
+        if self.phase != OPEN or not isinstance(packet, Ack):
+            self._other(packet)
+        elif packet.kind == PUBACK:
+            self._puback(packet)
+        else:
+            self._ack(packet)
+
+    def _parsed(self, heard: int, inbound: int) -> None:
+        self.parsing = False
+        if heard:
+            turn = self.turn
+            turn.packets_received += heard
+            turn.inbound_bytes += inbound
+            if self.phase == OPEN:
+                self.last_heard = turn.now
 
     def _throttle(self, packet: Publish) -> None:
         """

@@ -14,6 +14,8 @@ from txmqtt.codec.packets import Publish
 
 #: What is in a bucket that has no rate.
 _ENDLESS: Final = float("inf")
+#: The smallest PUBLISH that there is, bytes.
+_SMALLEST: Final = 5.0
 #: A wait as short as this is one of rounding alone, seconds.
 _ROUNDING: Final = 1e-6
 #: The shortest wait that is worth an alarm, seconds.
@@ -52,6 +54,24 @@ class Meter:
         self._bytes = min(byte_burst, self._bytes + byte_burst - self._byte_burst) if byte_rate else _ENDLESS
         self._rate, self._burst = rate, burst
         self._byte_rate, self._byte_burst = byte_rate, byte_burst
+
+    def ample(self, now: float, held: int) -> bool:
+        """
+        Whether all messages that there can be in so many bytes may pass, so that they need not be looked at one by one.
+        They are then to be accounted for with C{charge}.
+        """
+        if self.kept is not None:
+            return False
+        if now != self._since:
+            self._fill(now)
+        return self._bytes >= held and self._messages * _SMALLEST >= held
+
+    def charge(self, messages: int, size: int) -> None:
+        """
+        So many messages have passed, of so many bytes together.
+        """
+        self._messages -= messages
+        self._bytes -= size
 
     def pick_up(self) -> Publish | None:
         """
