@@ -110,9 +110,13 @@ class Publishing:
         properties = packet.properties
         qos = packet.qos
         retain = packet.retain
-        longest = 0
+        longest, holds = 0, False
         if qos or retain:  # what neither waits nor is retained needs no end
-            longest = member.terms.policy.max_message_expiry
+            policy = member.terms.policy
+            if qos > policy.max_qos or (retain and not policy.retain_available):
+                raise publish_beyond(policy, qos, retain)
+            longest = policy.max_message_expiry
+            holds = qos > 0 and policy.queue_full == "hold"
         if properties is None and not longest:
             message = Message(topic, packet.payload, qos, retain, None, 0.0, member.client_id)
             message.came(packet.frame, session.version)
@@ -131,10 +135,7 @@ class Publishing:
                 return DONE
             self.fanout.send(message, route)
             return DONE
-        policy = member.terms.policy
-        if qos > policy.max_qos or (retain and not policy.retain_available):
-            raise publish_beyond(policy, qos, retain)
-        if qos and policy.queue_full == "hold":
+        if holds:
             held = self._hold(message, route, member, packet.packet_id, session.version)
             if held is not None:
                 return held
