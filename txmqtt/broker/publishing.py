@@ -41,13 +41,12 @@ class Publishing:
     @ivar lines: publishers of whom something waits until its receivers have room.
     """
 
-    shedding = False
-
     def __init__(self, policy: Policy, turn: Turn, stats: Stats, backend: Backend) -> None:
         self.terms = Terms(policy)
         self.turn = turn
         self.stats = stats
         self.backend = backend
+        self.shedding = False
         self.fanout = Fanout(turn, stats)
         self.lines: dict[Line, None] = {}
         self._mounts: dict[str, Mount] = {}
