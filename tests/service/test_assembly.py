@@ -194,6 +194,10 @@ class FaultTests(AssemblyCase):
             ("[[authentication]]\ntype = 'cred'\nchecker = 'x:secret'\n", r"^authentication: checker 'x': there is no"),
             (MEMORY + LOCAL + "authentication = ['cerd']\n", r"'cerd': expected the name .*; did you mean cred\?$"),
             (LOCAL + "authentication = ['x']\n", r"'x': there are none$"),
+            (
+                LOCAL + "[listener.limits]\ntrusted_addresses = 'x'\n",
+                r"^listener\.limits\.trusted_addresses: 'x': expected an address",
+            ),
             ("[acl]\nfile = '/nowhere'\n", r"^acl: '/nowhere' can't be read: No such file"),
             ("[[acl.rule]]\nallw = true\n", r"^acl: acl\.rule.*allw.*allow"),
         ):

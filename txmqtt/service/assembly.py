@@ -123,6 +123,10 @@ class Assembly:
             self._wrong((*path, "endpoint"), error)
             return
         policy = replace(self.policy, **listener.limits) if listener.limits else self.policy
+        try:
+            networks(listener.limits.get("trusted_addresses", ""))
+        except ValueError as error:
+            self._wrong((*path, "limits", "trusted_addresses"), error)
         self.places.append(
             Place(
                 endpoint,
