@@ -70,6 +70,8 @@ class Assembly:
         self.checkers: dict[str, ICredentialsChecker] = {}
         self.mechanisms: dict[str, IMechanism] = {}
         self.access: AccessControl | None = None
+        self._before = before
+        self._lent: set[str] = set()  # checkers that somebody else has to stop
         self._rules_before = before.access if before is not None else None
         self._new_rules: AccessControl | None = None
         self.places: list[Place] = []
@@ -100,10 +102,27 @@ class Assembly:
         except ValueError as error:
             self._wrong(entry.path, error)
             return
+        made = self._as_before(entry, made)
         if IMechanism.providedBy(made):
             self.mechanisms[entry.name] = made
         else:
             self.checkers[entry.name] = made
+
+    def _as_before(self, entry: Entry, made: Any) -> Any:
+        """
+        What is asked for again as it was goes on, with those who are logging in just now and with what it remembers.
+        Whether it could be made anew has been seen.
+        """
+        before = self._before
+        same = before is not None and any(
+            (each.kind, each.name, each.settings) == (entry.kind, entry.name, entry.settings)
+            for each in before.settings.authentication
+        )
+        if before is None or not same or not IReloadable.providedBy(made):
+            return made
+        _stop(made)
+        self._lent.add(entry.name)
+        return before.checkers[entry.name] if entry.name in before.checkers else before.mechanisms[entry.name]
 
     def _rules(self) -> None:
         table = self.settings.acl
@@ -231,6 +250,10 @@ class Assembly:
         """
         From now on it is this that holds.
         """
+        before, self._before = self._before, None
+        if before is not None:
+            before._lent |= self._lent
+            self._lent = set()
         if self.access is not None and self._new_rules is not None and self.access is not self._new_rules:
             self.access.adopt(self._new_rules)
 
@@ -238,10 +261,15 @@ class Assembly:
         """
         It is in use no more: threads end, what was remembered is forgotten.
         """
-        for each in self.checkers.values():
-            stop = getattr(each, "stop", None)
-            if stop is not None:
-                stop()
+        for name, each in self.checkers.items():
+            if name not in self._lent:
+                _stop(each)
+
+
+def _stop(checker: Any) -> None:
+    stop = getattr(checker, "stop", None)
+    if stop is not None:
+        stop()
 
 
 def _numbered(number: int) -> str:
