@@ -71,12 +71,16 @@ class Broker:
     One broker, which may be started again after it ended.
 
     @ivar folder: where it keeps what it keeps.
+    @param environment: None: this one's, with our package.
     """
 
-    def __init__(self, command: Sequence[str], folder: Path, port: int) -> None:
+    def __init__(
+        self, command: Sequence[str], folder: Path, port: int, environment: dict[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.port = port
         self._command = pinned(BROKERS, command)
+        self._environment = {**os.environ, "PYTHONPATH": HOME} if environment is None else environment
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -95,7 +99,7 @@ class Broker:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": HOME},
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,

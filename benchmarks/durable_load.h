@@ -1,10 +1,14 @@
-/* What durable_load.c stands on: time, bytes, sets of numbers, samples, and the outside of a packet. */
+/* What durable_load.c and shapes_load.c stand on: time, bytes, sets of numbers, samples, and the outside of a packet. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#ifndef NAME
+#define NAME "durable_load"
+#endif
 
 typedef struct { uint8_t *data; size_t size, capacity; } buffer;
 typedef struct { uint8_t *bits; uint64_t size; } bitset;
@@ -17,7 +21,7 @@ static double now(void) {
 }
 
 static void fail(const char *what) {
-  fprintf(stderr, "durable_load: %s%s%s\n", what, errno ? ": " : "", errno ? strerror(errno) : "");
+  fprintf(stderr, NAME ": %s%s%s\n", what, errno ? ": " : "", errno ? strerror(errno) : "");
   exit(1);
 }
 

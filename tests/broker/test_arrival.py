@@ -2,6 +2,7 @@
 Tests of txmqtt.broker.arrival: who is let in, into which session, and what the CONNACK says.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,6 +11,7 @@ from tests.broker.support import BrokerTestCase, Peer, Rights, Town, will
 from tests.session.support import wordless
 from txmqtt.broker.arrival import Arrival
 from txmqtt.broker.policy import Policy
+from txmqtt.codec import reasons
 from txmqtt.codec.packets import Connack, Connect, Packet
 from txmqtt.codec.properties import Properties
 from txmqtt.session.message import Message
@@ -166,6 +168,29 @@ class RefusalTests(BrokerTestCase):
             owner.lose()
             owner.closed = (0, "", False)
         self.assertTrue(self.durable("a", user="alice").present)
+
+    def test_another_users_session_is_discarded(self) -> None:
+        """
+        Where it is allowed, a client identifier goes to whoever asks for it last; of the session that another user had
+        under it nothing is left, and its connection is told.
+        """
+        self.broker.change_policy(replace(self.broker.policy, other_user="discard"))
+        for online in (True, False):
+            with self.subTest(online=online):
+                owner = self.durable("a", user="alice")
+                owner.subscribe("t", qos=1)
+                if not online:
+                    owner.lose()
+                self.broker.publish(b"t", b"private", 1)
+                self.town.turn.flush()
+                other = self.durable("a", user="bob")
+                self.assertFalse(other.present)
+                self.assertEqual(other.payloads(), [])
+                if online:
+                    assert owner.closed is not None
+                    self.assertEqual(owner.closed[0], reasons.SESSION_TAKEN_OVER)
+                self.assertEqual((self.stats.sessions, self.stats.subscriptions, self.stats.queued), (1, 0, 0))
+                other.leave(session_expiry_interval=0)
 
     def test_will_that_may_not_be_published(self) -> None:
         """

@@ -11,9 +11,11 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from click.testing import CliRunner
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.end_to_end.support import ACCEPTED, PATIENCE, TWISTD, Running, free_port, greeting, need_program
+from txmqtt.cli.main import main as txmqtt
 
 CONTRIB = Path(__file__).resolve().parents[2] / "contrib"
 
@@ -79,7 +81,8 @@ class SocketTests(SynchronousTestCase):
         assert found is not None and name is not None
         folder = TemporaryDirectory(prefix="txmqtt-")
         self.addCleanup(folder.cleanup)
-        (Path(folder.name) / "passwords").write_text("ada:lovelace\n")
+        done = CliRunner().invoke(txmqtt, ["passwd", "-c", "-b", f"{folder.name}/passwords", "ada", "lovelace"])
+        self.assertEqual(done.exit_code, 0, done.output)
         words = [word.replace("${CREDENTIALS_DIRECTORY}", folder.name) for word in shlex.split(found[1])]
         # What it listens on here is IPv4, so that a machine without IPv6 can tell too.
         words = [word.replace("INET6", "INET") for word in words]

@@ -4,6 +4,7 @@ The examples run as they stand.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.end_to_end.guest import Guest
-from tests.end_to_end.support import PATIENCE, Mosquitto, Running, free_port, greeting, our_broker
-from txmqtt.codec.packets import Ack
+from tests.end_to_end.support import HOME, PATIENCE, Mosquitto, OurBroker, Running, free_port, greeting, our_broker
+from txmqtt.codec.packets import Ack, Disconnect
+from txmqtt.codec.properties import Properties
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -32,7 +34,7 @@ class ExampleTests(SynchronousTestCase):
         """
         No example is shown that nobody runs, and each fits in forty lines and says first what one learns from it.
         """
-        for path in sorted(EXAMPLES.glob("*.py")):
+        for path in sorted([*EXAMPLES.glob("*.py"), *EXAMPLES.glob("plugin/*.py")]):
             with self.subTest(example=path.name):
                 test: Callable[[], None] | None = getattr(self, f"test_{path.stem}", None)
                 self.assertTrue(callable(test))
@@ -73,6 +75,31 @@ class ExampleTests(SynchronousTestCase):
         program.process.send_signal(signal.SIGINT)
         ben.until_closed()
         program.process.wait(PATIENCE)
+
+    def test_house(self) -> None:
+        """
+        The plugin is found and told its options: what comes from the rooms is stamped, what is too large is refused,
+        other topics are none of its business, and at the end it tells what did not arrive.
+        """
+        folder = EXAMPLES / "plugin"
+        options = ["--config", str(folder / "broker.toml"), "--max-queued-messages", "1"]
+        broker = OurBroker(*options, surroundings={"PYTHONPATH": f"{HOME}{os.pathsep}{folder}"})
+        self.addCleanup(broker.stop)
+        away = Guest(broker.port, "away", durable=True).come_in().subscribe(b"#", 1)
+        away.say(Disconnect())
+        away.until_closed()
+        ben = Guest(broker.port, "ben").come_in().subscribe(b"#")
+        ann = Guest(broker.port, "ann").come_in()
+        said = ((b"rooms/3", 4, 0), (b"rooms/3", 101, 0x97), (b"x", 101, 0))
+        for number, (topic, size, answer) in enumerate(said, 1):
+            ann.publish(topic, b"w" * size, 1, number)
+            self.assertEqual(ann.take(Ack).reason, answer)
+        stamped, other = ben.catch_up()
+        self.assertEqual((stamped.topic, stamped.payload), (b"rooms/3", b"wwww"))
+        self.assertEqual(stamped.properties, Properties(user_properties=(("from", "ann"),)))
+        self.assertEqual((other.topic, other.properties), (b"x", None))
+        broker.process.send_signal(signal.SIGTERM)
+        broker.says("1 messages did not arrive")
 
     def test_publisher(self) -> None:
         """

@@ -60,7 +60,8 @@ class StringTests(SynchronousTestCase):
         ):
             with self.subTest(description=description):
                 self.assertEqual(endpoints.beneath(description), socket)
-                self.assertEqual(endpoints.speaks_for_others(description), others)
+                made = endpoints.server_endpoint(MemoryReactorClock(), description)
+                self.assertEqual(endpoints.speaks_for_others(made), others)
 
     def test_twisted(self) -> None:
         """

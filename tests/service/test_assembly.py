@@ -131,9 +131,16 @@ class WhoTests(AssemblyCase):
         Where a proxy is believed clients are not of this machine, wherever it listens: without authentication nobody
         may come in.
         """
-        (local,) = self.made(f"{LOCAL}[listener.websocket]\nproxies = ['127.0.0.1']\n").places
-        assert local.portal is not None
-        self.assertEqual(list(local.portal.listCredentialsInterfaces()), [])
+        for listener in (
+            LOCAL + "[listener.websocket]\nproxies = ['127.0.0.1']\n",
+            LOCAL.replace("'tcp:", "'haproxy:tcp:"),
+            LOCAL.replace("'tcp:", "'ws:haproxy:tcp:"),
+        ):
+            with self.subTest(listener=listener), said() as lines:
+                service = makeBroker(self.made(listener).places, None, Policy(), self.reactor)
+                service.startService()
+                self.successResultOf(service.stopService())
+                self.assertIn("NOBODY IS LET IN", " ".join(lines))
 
     def test_chains(self) -> None:
         """
@@ -199,6 +206,14 @@ class FaultTests(AssemblyCase):
                 LOCAL + "[listener.limits]\ntrusted_addresses = 'x'\n",
                 r"^listener\.limits\.trusted_addresses: 'x': expected an address",
             ),
+            ("[metrics]\nendpoint = 'nonsense:1'\n", r"^metrics\.endpoint: 'nonsense:1': expected an endpoint"),
+            ("[log]\nlevels = ['txmqtt=loud']\n", r"^log: levels, txmqtt: 'loud' is no level"),
+            (
+                LOCAL.replace("tcp:", "ws:tcp:") + "[listener.websocket]\n",
+                "and a table websocket: expected one of them$",
+            ),
+            ("[limits]\ntrusted_addresses = 'here'\n", r"^limits\.trusted_addresses: 'here': expected an address"),
+            ("[[plugin]]\nname = 'nobody'\n", r"^plugin: 'nobody' is not installed"),
             ("[acl]\nfile = '/nowhere'\n", r"^acl: '/nowhere' can't be read: No such file"),
             ("[[acl.rule]]\nallw = true\n", r"^acl: acl\.rule.*allw.*allow"),
         ):

@@ -77,7 +77,8 @@ class ListeningTests(SynchronousTestCase):
             ("other", None, False),
         ):
             with self.subTest(description=description, address=address):
-                self.assertEqual(config.only_from_here(description, address), wanted)
+                endpoint = server_endpoint(MemoryReactorClock(), description) if description != "other" else object()
+                self.assertEqual(config.only_from_here(endpoint, address), wanted)
 
 
 class SystemTests(SynchronousTestCase):

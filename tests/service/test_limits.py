@@ -72,3 +72,9 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(limits.policy_from({**options, "max-inflight": 7}, {"max-inflight"}), Policy(max_inflight=7))
         base = Policy(max_inflight=7, max_inflight_5=8)
         self.assertEqual(limits.policy_from(options, {"max-inflight"}, base), Policy(max_inflight_5=8))
+
+    def test_per_listener(self) -> None:
+        """
+        What a listener may have another limit for is a limit.
+        """
+        self.assertLessEqual(limits.PER_LISTENER, {field.name for field in fields(Policy)})

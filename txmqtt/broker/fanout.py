@@ -43,7 +43,7 @@ class Fanout:
 
         @return: C{TAKEN} if anybody has it now, C{ALL_FULL} if somebody should have had it and none had room.
         """
-        if route.hooked & OUTWARD:
+        if route.watched:
             return self._asked(message, route)
         qos = message.qos
         taken = 0
@@ -91,9 +91,11 @@ class Fanout:
                         posted += 1
                     elif verdict == ALL_FULL:
                         full += 1
-        self._stats.publish_sent += taken
-        self._stats.publish_bytes_sent += taken * len(message.payload)
-        self._turn.packets_sent += taken
+        if taken:
+            stats, size = self._stats, len(message.payload)
+            stats.publish_sent += taken
+            stats.publish_bytes_sent += size if taken == 1 else taken * size
+            self._turn.packets_sent += taken
         if route.groups and qos == 0:
             taken += self._to_groups(message, route)
         if taken or posted:

@@ -50,15 +50,18 @@ class Holdings(Dealing):
         @return: the session; None when the owner was refused.
         """
         held = self._holdings.get(claim.key)
-        if held is not None and held.user != claim.user:
+        clean = claim.clean
+        if held is not None and held.user != claim.user and self.policy.other_user == "discard":
+            clean = True
+        elif held is not None and held.user != claim.user:
             owner.refused(
                 reasons.CLIENT_IDENTIFIER_NOT_VALID, f"client identifier {claim.client_id!r} belongs to another user"
             )
             return None
         if held is not None and held.owner is not None:
-            held.owner.revoked(reasons.SESSION_TAKEN_OVER, claim.clean)
+            held.owner.revoked(reasons.SESSION_TAKEN_OVER, clean)
             held = self._holdings.get(claim.key)
-        if held is not None and (claim.clean or not held.durable):
+        if held is not None and (clean or not held.durable):
             # One that does not last and has no owner is what a restart left because of its will.
             assert self._hall is not None
             self._hall.discarded(claim.key)

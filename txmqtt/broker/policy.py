@@ -20,6 +20,9 @@ class Policy:
 
     @ivar max_connections: connections at a time; the next is refused with 0x97 (3.x: 3, server unavailable).
     @ivar max_sessions: sessions at a time, parked ones included; the next new one is refused with 0x97 (3.x: 3).
+    @ivar other_user: what happens when a client asks for a client identifier of which another user has a session:
+        C{refuse} it with 0x85 (3.x: 2), or C{discard} that session, for users who change their names. In neither case
+        does anybody get what is another's.
     @ivar connect_timeout: from the first byte until CONNACK; then the connection is closed.
     @ivar opening_bytes: what a client may say before CONNACK; a larger CONNECT ends the connection, what follows it is
         not read until then.
@@ -164,6 +167,7 @@ class Policy:
 
     max_connections: int = 100_000
     max_sessions: int = 1_000_000
+    other_user: str = "refuse"
     connect_timeout: float = 10.0
     opening_bytes: int = 64 * _KIB
     close_timeout: float = 5.0

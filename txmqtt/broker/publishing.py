@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from txmqtt.broker.fanout import ALL_FULL, NOBODY_TOOK_IT, TAKEN, Fanout
 from txmqtt.broker.features import payload_belies, publish_beyond
-from txmqtt.broker.hooks import INWARD, Hooks
+from txmqtt.broker.hooks import Hooks
 from txmqtt.broker.onward import Onward
 from txmqtt.broker.patience import Line, crowded
 from txmqtt.broker.policy import Policy
@@ -101,7 +101,7 @@ class Publishing:
             route = routes.find(topic)
         if route.reserved:
             return self._forbid(session, member)
-        if route.hooked & INWARD and self.hooks is not None:
+        if route.asks and self.hooks is not None:
             refusal = self.hooks.publishing(member, packet)
             if refusal >= reasons.FAILURE:
                 return self._refuse(session, decided(refusal))

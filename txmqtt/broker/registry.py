@@ -97,6 +97,7 @@ class Member:
         self.line: Line | None = None
         self.delivered = 0
         self._rights: dict[bytes, bool] | None = None
+        self._allowed: bytes | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -116,6 +117,8 @@ class Member:
         """
         Whether it may publish to this topic; asked once and remembered.
         """
+        if topic is self._allowed:  # who publishes one topic only, as most do, does so with the very same bytes
+            return True
         permissions = self.permissions
         if permissions is None:
             return True
@@ -129,6 +132,8 @@ class Member:
                 if len(rights) >= _REMEMBERED_RIGHTS:
                     rights.clear()
                 rights[topic] = right
+        if right and len(topic) <= _LONGEST_REMEMBERED:
+            self._allowed = topic
         return right
 
     def may_receive(self, topic: bytes) -> bool:
@@ -204,6 +209,7 @@ class Member:
         What it may publish is to be asked again.
         """
         self._rights = None
+        self._allowed = None
 
     def forget_routes(self) -> None:
         """

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from txmqtt.broker.filters import Filters, Grant, wild
-from txmqtt.broker.hooks import Hooks
+from txmqtt.broker.hooks import INWARD, OUTWARD, Hooks
 from txmqtt.broker.stats import Stats
 from txmqtt.codec.topics import matches
 from txmqtt.session.message import Message
@@ -103,14 +103,19 @@ class Route:
     @ivar kept: those of them that a backend keeps QoS 1 and 2 for.
     @ivar groups: the shared groups, each of which gets one copy.
     @ivar reserved: only the broker itself publishes here: C{$SYS}.
-    @ivar hooked: what hooks want to be asked about here.
+    @ivar asks: hooks want to be asked about what is published here.
+    @ivar watched: hooks want to be asked about each copy that leaves.
     """
 
     def __init__(
         self, mount: str, deliveries: list[Delivery], groups: list[Group], reserved: bool = False, hooked: int = 0
     ) -> None:
+        """
+        @param hooked: what hooks want of it, C{INWARD} and C{OUTWARD}.
+        """
         self.mount = mount
-        self.hooked = hooked
+        self.asks = hooked & INWARD != 0
+        self.watched = hooked & OUTWARD != 0
         self.reserved = reserved
         self.deliveries = deliveries
         self.kept = [delivery for delivery in deliveries if delivery.member.durable and delivery.qos]

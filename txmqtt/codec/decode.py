@@ -32,11 +32,13 @@ class Decoder:
 
     @ivar version: the protocol level; 0 until a CONNECT has told. One that is refused for anything else has told too.
     @ivar limit: the largest packet accepted, bytes, fixed header included.
+    @ivar taken: how large the packet was that was taken last, bytes.
     """
 
     def __init__(self, version: int = 0, limit: int = MAX_PACKET, topics: KnownTopics = KNOWN_TOPICS) -> None:
         self.version = version
         self.limit = limit
+        self.taken = 0
         self._topics = topics
         self._seen = topics.seen
         # What is being parsed, and how far it has been.
@@ -102,8 +104,9 @@ class Decoder:
                 if not self._refill():
                     return None
 
-            if stop - position > self.limit:
-                raise _too_large(stop - position, self.limit)
+            self.taken = taken = stop - position
+            if taken > self.limit:
+                raise _too_large(taken, self.limit)
             self._position = stop
             first = data[position]
             version = self.version

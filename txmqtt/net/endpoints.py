@@ -19,12 +19,14 @@ from zope.interface import implementer
 from txmqtt.net.descriptions import BACKLOG
 from txmqtt.net.handshake import WebSocketSettings
 from txmqtt.net.options import UNBOUNDED, Range
-from txmqtt.net.proxied import haproxy_endpoint
+from txmqtt.net.proxied import ProxiedServerEndpoint, haproxy_endpoint
 from txmqtt.net.tls_endpoints import tls_endpoint
 from txmqtt.net.websocket_server import WebSocketEndpoint
 
 _WEBSOCKET = "ws"
 _PROXY = "haproxy"
+#: What Twisted's own parser makes of C{haproxy:}.
+_WRAPPER = "_WrapperServerEndpoint"
 _TRUE = ("true", "yes", "1")
 _FALSE = ("false", "no", "0")
 
@@ -64,13 +66,17 @@ def beneath(description: str) -> str:
     return description.removeprefix(f"{_WEBSOCKET}:").removeprefix(f"{_PROXY}:")
 
 
-def speaks_for_others(description: str) -> bool:
+def speaks_for_others(endpoint: object) -> bool:
     """
     Whether clients come through a proxy that says where they are.
     """
-    if not description.startswith(f"{_WEBSOCKET}:"):
-        return description.startswith(f"{_PROXY}:")
-    return description.removeprefix(f"{_WEBSOCKET}:").startswith(f"{_PROXY}:") or ":proxies=" in description
+    while endpoint is not None:
+        if isinstance(endpoint, ProxiedServerEndpoint) or type(endpoint).__name__ == _WRAPPER:
+            return True
+        if isinstance(endpoint, WebSocketEndpoint) and endpoint.settings.proxies:
+            return True
+        endpoint = getattr(endpoint, "inner", None)
+    return False
 
 
 # Twisted's

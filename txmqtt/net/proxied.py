@@ -213,12 +213,14 @@ class ProxiedFactory(Factory):
 class ProxiedServerEndpoint:
     """
     Any listener, behind proxies that speak the PROXY protocol.
+
+    @ivar inner: the listener.
     """
 
     def __init__(
         self, inner: IStreamServerEndpoint, clock: IReactorTime, proxies: TrustedProxies | None = None
     ) -> None:
-        self._inner = inner
+        self.inner = inner
         self._clock = clock
         self._proxies = proxies
 
@@ -226,7 +228,7 @@ class ProxiedServerEndpoint:
         """
         See C{IStreamServerEndpoint}.
         """
-        listening: Deferred[IListeningPort] = self._inner.listen(
+        listening: Deferred[IListeningPort] = self.inner.listen(
             ProxiedFactory(protocolFactory, self._clock, self._proxies)
         )
         return listening

@@ -23,16 +23,16 @@ class TLSServerEndpoint:
     Any listener, behind TLS.
 
     @ivar settings: what TLS is made from.
+    @ivar inner: where the encrypted bytes come in.
     """
 
     def __init__(self, inner: IStreamServerEndpoint, settings: TLSSettings, clock: IReactorTime | None = None) -> None:
         """
-        @param inner: where the encrypted bytes come in.
         @param clock: the global reactor, unless you have another.
         @raise ValueError: see L{Contexts}.
         """
         self.settings = settings
-        self._inner = inner
+        self.inner = inner
         self._contexts = Contexts(settings)
         self._clock = clock
 
@@ -40,7 +40,7 @@ class TLSServerEndpoint:
         """
         See C{IStreamServerEndpoint}.
         """
-        listening: Deferred[IListeningPort] = self._inner.listen(
+        listening: Deferred[IListeningPort] = self.inner.listen(
             TLSFactory(self._contexts, False, protocolFactory, self._clock)
         )
         return listening

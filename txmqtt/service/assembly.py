@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from twisted.cred.checkers import AllowAnonymousAccess, ICredentialsChecker
 from twisted.cred.portal import IRealm, Portal
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from txmqtt.broker.policy import Policy
@@ -33,6 +34,7 @@ from txmqtt.service.configuration.lines import Path as Way
 from txmqtt.service.configuration.reading import Entry, Fault, nearest
 from txmqtt.service.configuration.settings import ListenerSettings, Settings
 from txmqtt.service.listener import Place
+from txmqtt.service.logs import check as check_log
 from txmqtt.service.plugins import plugin
 
 T = TypeVar("T")
@@ -86,12 +88,25 @@ class Assembly:
                 self.plugins.append(plugin(wanted.name, wanted.options))
             except ValueError as error:
                 self._wrong(("plugin", position), error)
+        for where, look in (
+            (("metrics", "endpoint"), self._metrics),
+            (("log",), lambda: check_log(settings.log)),
+        ):
+            try:
+                look()
+            except ValueError as error:
+                self._wrong(where, error)
         try:
             networks(self.policy.trusted_addresses)
         except ValueError as error:
             self._wrong(("limits", "trusted_addresses"), error)
         for position, each in enumerate(settings.listener):
             self._place(each, ("listener", position))
+
+    def _metrics(self) -> None:
+        endpoint = self.settings.metrics.endpoint
+        if endpoint:
+            server_endpoint(self._reactor, endpoint)
 
     def _wrong(self, path: Way, error: object) -> None:
         self.faults.append(Fault(path, str(error)))
@@ -120,7 +135,7 @@ class Assembly:
         )
         if before is None or not same or not IReloadable.providedBy(made):
             return made
-        _stop(made)
+        _stopped(made)
         self._lent.add(entry.name)
         return before.checkers[entry.name] if entry.name in before.checkers else before.mechanisms[entry.name]
 
@@ -163,6 +178,12 @@ class Assembly:
 
     def _endpoint(self, listener: ListenerSettings) -> IStreamServerEndpoint:
         endpoint = server_endpoint(self._reactor, listener.endpoint)
+        if listener.tls is not None and isinstance(endpoint, TLSServerEndpoint | WebSocketEndpoint):
+            raise ValueError(
+                f"{listener.endpoint!r} and a table tls: expected what TLS can be put on, such as tcp:8883"
+            )
+        if listener.websocket is not None and isinstance(endpoint, WebSocketEndpoint):
+            raise ValueError(f"{listener.endpoint!r} and a table websocket: expected one of them")
         if listener.tls is not None:
             endpoint = IStreamServerEndpoint(TLSServerEndpoint(endpoint, listener.tls, self._reactor))
         if listener.websocket is not None:
@@ -175,8 +196,7 @@ class Assembly:
         """
         chain = self._chain(listener, endpoint, path)
         by_login = bool(chain or self._named(self.mechanisms, listener))
-        for_others = listener.websocket is not None and bool(listener.websocket.proxies)
-        if not by_login and listener.anonymous == "auto" and not for_others:
+        if not by_login and listener.anonymous == "auto":
             return None
         if listener.anonymous == "yes":
             chain.append(("", AllowAnonymousAccess() if by_login else Anybody()))
@@ -257,19 +277,23 @@ class Assembly:
         if self.access is not None and self._new_rules is not None and self.access is not self._new_rules:
             self.access.adopt(self._new_rules)
 
-    def stop(self) -> None:
+    def stop(self, ending: bool = False) -> Deferred[Any]:
         """
         It is in use no more: threads end, what was remembered is forgotten.
+
+        @param ending: nothing takes its place, so the checkers that are not of the settings end too.
+        @return: fires when all of it is done.
         """
-        for name, each in self.checkers.items():
-            if name not in self._lent:
-                _stop(each)
+        made = [each for name, each in self.checkers.items() if name not in self._lent]
+        made += self._more if ending else ()
+        return gatherResults([_stopped(each) for each in made], consumeErrors=True)
 
 
-def _stop(checker: Any) -> None:
-    stop = getattr(checker, "stop", None)
-    if stop is not None:
-        stop()
+def _stopped(checker: Any) -> Deferred[Any]:
+    """
+    Let a checker end, if it has anything to end; fires when it has.
+    """
+    return maybeDeferred(getattr(checker, "stop", lambda: None))
 
 
 def _numbered(number: int) -> str:

@@ -22,13 +22,13 @@ DEFAULT_LISTEN = "tcp:1883:interface=127.0.0.1"
 IN_MEMORY = "memory"
 
 
-def only_from_here(description: str, address: IAddress | None) -> bool:
+def only_from_here(endpoint: object, address: IAddress | None) -> bool:
     """
     Whether no other machine can reach a listener. What listens for a proxy speaks for others, wherever it listens.
 
     @param address: what it listens on.
     """
-    if speaks_for_others(description):
+    if speaks_for_others(endpoint):
         return False
     if isinstance(address, UNIXAddress):
         return True

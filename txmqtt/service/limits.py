@@ -94,6 +94,7 @@ RANGES = {
 #: What a limit that is a word may say; those that stand in neither table are free text or yes and no.
 CHOICES: dict[str, tuple[str, ...]] = {
     "redirect": ("never", "full", "always", "moved"),
+    "other_user": ("refuse", "discard"),
     "ban_answer": ("close", "say"),
     "shared_strategy": ("round_robin", "random", "sticky", "least_queued", "hash_client_id"),
     "refused_publish": ("drop", "disconnect"),
@@ -141,6 +142,7 @@ PER_LISTENER = frozenset(
         "write_buffer",
         "max_session_expiry",
         "max_message_expiry",
+        "max_retained_payload",
         "max_client_id_bytes",
         "max_user_name_bytes",
         "max_will_payload",

@@ -126,7 +126,7 @@ class Listener:
         portal = place.portal
         if portal is None:
             portal = Portal(place.realm)
-            if self.address is not None and only_from_here(place.name, self.address):
+            if self.address is not None and only_from_here(self.endpoint, self.address):
                 portal.registerChecker(Anybody())
         self._portal = self.factory.portal = portal
         self.factory.offer(place.mechanisms)

@@ -62,15 +62,15 @@ class Reloader(Service):
             self._watching.clock = self._reactor
             self._watching.start(interval, now=False)
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[Any]:
         """
-        See C{IService}.
+        See C{IService}; fires when the checkers have ended.
         """
         Service.stopService(self)
         watching, self._watching = self._watching, None
         if watching is not None:
             watching.stop()
-        self.assembly.stop()
+        return self.assembly.stop(True)
 
     # Files that change
 
@@ -148,10 +148,11 @@ class Reloader(Service):
         self.assembly = after
         before.stop()
         for each in after.reloadables:
-            if each.changed() or isinstance(each, Tokens):  # whose keys may be behind a URL
+            if isinstance(each, Tokens):  # whose keys may be behind a URL
                 self._read(each, "")
         for words in self._broker.reload():
             _log.error("not read again, what was in force stays in force: {error}", error=words)
+        self.look()  # checkers that go on are not made anew
         self._apply()
         self.reloads += 1
         later = [name for name in _AT_START if _differ(before, after, name)]

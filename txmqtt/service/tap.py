@@ -174,7 +174,8 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
         try:
             self.assembly = self.assemble()
         except ConfigurationError as error:
-            raise usage.UsageError(str(error)) from error
+            # Not a UsageError: some hundred lines about options would hide what is wrong.
+            sys.exit("\n".join(f"mqtt-broker: {line}" for line in str(error).splitlines()))
         if self["check"]:
             print("all of it can be used")
             sys.exit(0)

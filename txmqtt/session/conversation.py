@@ -69,18 +69,20 @@ class Conversation(Receiving):
         """
         decoder = self.decoder
         meter = self.meter
+        kept = meter.pick_up() if meter is not None and self.reading else None
         heard = 0
         self.parsing = True
         try:
             while self.reading:
-                packet = decoder.take() if meter is None else meter.take(decoder)
+                packet = decoder.take() if kept is None else kept
                 if packet is None:
                     break
+                kept = None
                 heard += 1
                 if self.phase != OPEN:
                     self._other(packet)
                 elif isinstance(packet, Publish):  # nine packets in ten
-                    if meter is not None and not meter.admits(self.turn.now):
+                    if meter is not None and not meter.admits(self.turn.now, decoder.taken):
                         heard -= 1
                         self._throttle(packet)
                     else:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from txmqtt.codec.decode import Decoder
-from txmqtt.codec.packets import Packet, Publish
+from txmqtt.codec.packets import Publish
 
+#: What is in a bucket that has no rate.
+_ENDLESS: Final = float("inf")
 #: A wait as short as this is one of rounding alone, seconds.
 _ROUNDING: Final = 1e-6
 #: The shortest wait that is worth an alarm, seconds.
@@ -37,7 +38,6 @@ class Meter:
         self._rate = self._burst = self._messages = 0.0
         self._byte_rate = self._byte_burst = self._bytes = 0.0
         self._since = now
-        self._size = 0  # of the packet that was taken last, bytes
 
     def set(self, rate: float, burst: float, byte_rate: float, byte_burst: float) -> None:
         """
@@ -48,31 +48,28 @@ class Meter:
         """
         burst = max(1.0, burst or rate)
         byte_burst = byte_burst or byte_rate
-        self._messages += burst - self._burst
-        self._bytes += byte_burst - self._byte_burst
+        self._messages = min(burst, self._messages + burst - self._burst) if rate else _ENDLESS
+        self._bytes = min(byte_burst, self._bytes + byte_burst - self._byte_burst) if byte_rate else _ENDLESS
         self._rate, self._burst = rate, burst
         self._byte_rate, self._byte_burst = byte_rate, byte_burst
 
-    def take(self, decoder: Decoder) -> Packet | None:
+    def pick_up(self) -> Publish | None:
         """
-        The next packet: the one that was kept, or else the decoder's.
+        The message that was kept, which is looked at again.
         """
         kept, self.kept = self.kept, None
-        if kept is not None:
-            return kept
-        before = decoder.held
-        packet = decoder.take()
-        self._size = before - decoder.held
-        return packet
+        return kept
 
-    def admits(self, now: float) -> bool:
+    def admits(self, now: float, size: int) -> bool:
         """
-        Whether the message that was taken last may pass. If it may, it is accounted for.
+        Whether a message of so many bytes may pass. If it may, it is accounted for.
         """
-        if self.patience(now) > 0.0:
+        if now != self._since:  # once for each read, not for each message
+            self._fill(now)
+        if (self._messages < 1.0 or self._bytes < 0.0) and self.patience(now) > 0.0:
             return False
         self._messages -= 1.0
-        self._bytes -= self._size
+        self._bytes -= size
         return True
 
     def keep(self, packet: Publish, now: float) -> None:
@@ -103,5 +100,7 @@ class Meter:
     def _fill(self, now: float) -> None:
         passed = now - self._since
         self._since = now
-        self._messages = min(self._burst, self._messages + passed * self._rate) if self._rate else self._burst
-        self._bytes = min(self._byte_burst, self._bytes + passed * self._byte_rate) if self._byte_rate else 0.0
+        if self._rate:
+            self._messages = min(self._burst, self._messages + passed * self._rate)
+        if self._byte_rate:
+            self._bytes = min(self._byte_burst, self._bytes + passed * self._byte_rate)

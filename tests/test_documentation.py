@@ -1,0 +1,125 @@
+"""
+What the pages under docs/ show can be used as it is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+from twisted import plugins
+from twisted.internet.testing import MemoryReactorClock
+from twisted.scripts.twistd import ServerOptions  # type: ignore[attr-defined]
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.net.support_tls import authority, certificates_pem, key_pem, revocation, server
+from tests.service.support import scratch
+from txmqtt.broker.policy import Policy
+from txmqtt.cli.main import main
+from txmqtt.net.access.scram import scram_line
+from txmqtt.service.assembly import Assembly
+from txmqtt.service.configuration.file import load
+from txmqtt.service.limits import option
+from txmqtt.service.tap import BrokerOptions
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """
+    The examples of a page in one language, as they are written.
+    """
+    pattern = rf"^\.\. code-block:: {language}\n\n((?:    .*\n|\n)+)"
+    return [textwrap.dedent(block) for block in re.findall(pattern, page.read_text(), re.MULTILINE)]
+
+
+def commands(group: click.Command) -> Iterator[click.Command]:
+    """
+    A command with all below it.
+    """
+    yield group
+    if isinstance(group, click.Group):
+        for each in group.commands.values():
+            yield from commands(each)
+
+
+class DocumentationCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.pages = sorted((ROOT / "docs").glob("*.rst"))
+        if not self.pages:
+            self.skipTest("no documentation beside the tests")
+
+
+class OptionTests(DocumentationCase):
+    def test_options_exist(self) -> None:
+        """
+        Every option that a page names is one of the broker's, of twistd's or of txmqtt's.
+        """
+        options: tuple[Any, ...] = (BrokerOptions(), ServerOptions())
+        known = {name.rstrip("=") for each in options for name in each.longOpt}
+        known |= {
+            name.removeprefix("--") for command in commands(main) for each in command.params for name in each.opts
+        }
+        known |= {"now", "prefix", "strict"}  # of systemctl, npm and mypy
+        for page in [*self.pages, ROOT / "README.rst"]:
+            for name in sorted(set(re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*)", page.read_text()))):
+                with self.subTest(page=page.name, option=name):
+                    self.assertIn(name, known)
+
+    def test_every_limit(self) -> None:
+        """
+        Every limit is on some page.
+        """
+        said = "".join(page.read_text() for page in self.pages).replace("_", "-")
+        words = set(re.findall(r"[a-z]+(?:-[a-z0-9]+)*", said))
+        self.assertEqual([each.name for each in fields(Policy) if option(each.name) not in words], [])
+
+
+class ConfigurationTests(DocumentationCase):
+    """
+    Every configuration that is shown. C{/etc/txmqtt} is a folder in which there is what the pages name.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        example = ROOT / "examples" / "plugin"
+        self.patch(sys, "path", [*sys.path, os.fspath(example)])
+        self.patch(plugins, "__path__", [*plugins.__path__, os.fspath(example / "twisted" / "plugins")])
+        self.folder = scratch(self)
+        pair = server("broker.example.com")
+        for name, data in (
+            ("cert.pem", certificates_pem(pair)),
+            ("key.pem", key_pem(pair)),
+            ("ca.pem", certificates_pem(authority())),
+            ("crl.pem", revocation(by=authority())),
+            ("issuer.pem", certificates_pem(pair)),
+            ("headers", b"X-Token: sesame\n"),
+            ("passwords", b""),
+            ("acl", b"topic read news/#\n"),
+            ("scram", scram_line("ann", "a password").encode() + b"\n"),
+        ):
+            (self.folder / name).write_bytes(data)
+            (self.folder / name).chmod(0o600)
+
+    def test_examples(self) -> None:
+        """
+        It has no mistakes, and all that it asks for can be made.
+        """
+        shown = 0
+        for page in self.pages:
+            for position, text in enumerate(blocks(page, "toml")):
+                with self.subTest(page=page.name, block=position):
+                    path = self.folder / "broker.toml"
+                    path.write_text(text.replace("/etc/txmqtt", os.fspath(self.folder)))
+                    assembly = Assembly(load(path).settings, MemoryReactorClock())
+                    assembly.stop()
+                    self.assertEqual(assembly.faults, [])
+                    shown += 1
+        self.assertGreater(shown, 3)
