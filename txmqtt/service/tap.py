@@ -120,7 +120,8 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
 
     def opt_auth(self, description: str) -> None:
         """
-        Let in whom this checker knows: file:PASSWORDS, memory:NAME:PASSWORD, anonymous ...; may be repeated.
+        Let in whom this checker knows: passwords:FILE, jwt:..., http:URL, anonymous ...; may be repeated, and they are
+        asked in their order.
         """
         kind = description.partition(":")[0]  # the rest may hold passwords
         try:

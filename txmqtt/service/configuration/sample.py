@@ -81,7 +81,7 @@ def _keys(group: type, mark: str, example: Any = None) -> Iterator[str]:
 
 def _expected(setting: Setting) -> str:
     if setting.choices:
-        return f"One of: {', '.join(setting.choices)}."
+        return f"One of: {', '.join(each or 'nothing' for each in setting.choices)}."
     if setting.range is None or setting.range == (0, UNBOUNDED):
         return ""
     low, high = setting.range
