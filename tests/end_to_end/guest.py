@@ -73,6 +73,12 @@ class Guest:
         with suppress(ConnectionError):  # the next read tells
             self._socket.sendall(encode.packet(packet, self._version))
 
+    def cut(self, packet: Packet, size: int) -> None:
+        """
+        Say so many bytes of a packet, and nothing more.
+        """
+        self._socket.sendall(encode.packet(packet, self._version)[:size])
+
     def take(self, kind: type[P], fits: Callable[[P], bool] = lambda packet: True) -> P:
         """
         Wait for the next packet of this kind; others stay in C{heard}.

@@ -207,13 +207,16 @@ class NodeTests(SynchronousTestCase):
 class BrowserTests(SynchronousTestCase):
     def test_page(self) -> None:
         """
-        A page in a browser speaks 5.0 with us when it is from the host that it connects to.
+        A page in a browser speaks 5.0 with us when it is from the host that it connects to, in the clear and behind
+        TLS.
         """
         browser = need_program("chromium", "chromium")
         modules = need_node_module("mqtt")
-        result = shown(browser, f"ws://127.0.0.1:{socket_broker().ws_port}/mqtt", modules)
         wanted = [[*row, "text/plain"] for row in SAID]
-        self.assertEqual([row[1:] for row in result.get("heard", [["", result]])], wanted)
+        for place in (f"ws://127.0.0.1:{socket_broker().ws_port}", f"wss://127.0.0.1:{socket_broker().wss_port}"):
+            with self.subTest(place=place):
+                result = shown(browser, f"{place}/mqtt", modules)
+                self.assertEqual([row[1:] for row in result.get("heard", [["", result]])], wanted)
 
     def test_page_from_elsewhere(self) -> None:
         """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -218,6 +219,44 @@ class DoorTests(SynchronousTestCase):
             answers.append(guest.answer())
         self.assertEqual(answers, [0, 0, 0, 0, 0x9F])
         self.broker.says("'twin'")
+
+    def test_plugin(self) -> None:
+        """
+        A plugin that the configuration names refuses and changes what it likes, on every listener.
+        """
+        guest = self.guest("wss", "shouter").come_in().subscribe(b"open/loud/#")
+        guest.publish(b"open/loud/a", b"no", 1, 1)
+        self.assertEqual(guest.take(Ack).reason, 0x87)
+        guest.publish(b"open/loud/a", b"yes", 1, 2)
+        self.assertEqual(guest.take(Ack).reason, 0)
+        self.assertEqual([packet.payload for packet in guest.catch_up()], [b"YES"])
+        self.assertEqual(self.guest("plain", "whisperer").answer(), 0x8A)
+
+    def test_deaf_and_stuck(self) -> None:
+        """
+        Clients that do not read, and some that stop in the middle of a packet, behind TLS and WebSocket: a pair has all
+        its messages, and the broker keeps no more for the deaf than it may.
+        """
+        for listener, login in (("wss", ()), ("tls", ("", token())), ("ws", BEA)):
+            self.guest(listener, f"deaf-{listener}", *login).come_in().subscribe(b"open/much")
+            stuck = self.guest(listener, f"stuck-{listener}", *login).come_in()
+            stuck.cut(Publish(b"open/good", bytes(10_000)), 60)
+        listening = self.guest("plain", "listening").come_in().subscribe(b"open/good")
+        loud = self.guest("plain", "loud").come_in()
+        before = self.memory()
+        for number in range(150):
+            loud.publish(b"open/much", bytes(200_000))
+            loud.publish(b"open/good", b"%d" % number)
+        self.assertEqual([listening.take(Publish).payload for _ in range(150)], [b"%d" % each for each in range(150)])
+        self.assertLess(self.memory() - before, 40_000_000)
+        self.assertTrue(loud.is_there())
+
+    def memory(self) -> int:
+        """
+        What the broker has in memory, bytes.
+        """
+        pages = (Path("/proc") / str(self.broker.process.pid) / "statm").read_text().split()[1]
+        return int(pages) * 4096
 
     def test_counters(self) -> None:
         """

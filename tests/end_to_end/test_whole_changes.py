@@ -20,6 +20,7 @@ from tests.net.support_tls import authority, client, issued, revocation, subject
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import MQTT311
 from txmqtt.codec.packets import Ack, Connack, Disconnect, Publish, Suback, Subscribe, Subscription
+from txmqtt.net.access import hashes
 
 
 @cache
@@ -135,6 +136,24 @@ class ChangeTests(SynchronousTestCase):
         path.write_text(text)
         self.broker.again()
         self.guest("garden", "eve", *EVE)
+
+    def test_logins_go_on(self) -> None:
+        """
+        Who is logging in while the configuration is read again is let in all the same.
+        """
+        path = self.broker.folder / "house"
+        text = path.read_text()
+        slow = hashes.make(b"sesame")
+        path.write_text(text + "".join(f"u{number}:{slow}\n" for number in range(8)))
+        self.broker.again()
+        guests = [self.broker.guest("plain", f"u{number}", f"u{number}", "sesame") for number in range(8)]
+        guests += [self.broker.guest("ws", f"b{number}", "bea", "honey") for number in range(8)]
+        for each in guests:
+            self.addCleanup(each.leave)
+        self.broker.again()
+        self.assertEqual([each.answer() for each in guests], [0] * 16)
+        path.write_text(text)
+        self.broker.again()
 
     def test_listeners_and_limits(self) -> None:
         """

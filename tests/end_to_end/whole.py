@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.end_to_end.guest import Guest
-from tests.end_to_end.support import PATIENCE, TWISTD, Running, free_port, need_program, until
+from tests.end_to_end.support import HOME, PATIENCE, TWISTD, Running, free_port, need_program, until
 from tests.net.support_tls import Files, authority, certificates_pem, client, revocation, server
 from txmqtt.cli.main import main
 from txmqtt.codec.constants import MQTT5
@@ -141,6 +141,11 @@ authentication = ["old", "house"]
 endpoint = "haproxy:tcp:$proxied:interface=127.0.0.1"
 authentication = ["house"]
 
+[[plugin]]
+name = "shouting"
+[plugin.options]
+word = "no"
+
 [acl]
 file = "$folder/acl"
 
@@ -157,6 +162,37 @@ pattern readwrite own/%u/#
 pattern readwrite by/%c/#
 user ann
 topic readwrite house/#
+"""
+
+#: A plugin that lets nobody say one word, and has all others shout.
+PLUGIN = """
+from twisted.internet.defer import succeed
+from twisted.plugin import IPlugin
+from txmqtt.net.plugins import BrokerPlugin, IBrokerPluginFactory
+from zope.interface import implementer
+
+class Shouting(BrokerPlugin):
+    topics = ["open/loud/#"]
+
+    def __init__(self, word):
+        self.word = word.encode()
+
+    def connect(self, client, packet):
+        return succeed(0x8A if client.client_id == "whisperer" else None)
+
+    def publish(self, client, message):
+        if message.payload == self.word:
+            return 0x87
+        message.payload = message.payload.upper()
+
+@implementer(IPlugin, IBrokerPluginFactory)
+class Factory:
+    name = "shouting"
+
+    def make(self, options):
+        return Shouting(options["word"])
+
+shouting = Factory()
 """
 
 PORTS = ("plain", "garden", "field", "tls", "mutual", "ws", "wss", "proxied", "metrics")
@@ -202,7 +238,10 @@ class Whole(Running):
             Template(CONFIGURATION).substitute(self.port, folder=folder, watch=watch, web=self.web.server_port)
         )
         self.arguments = [*TWISTD, "-n", "--pidfile=", "mqtt-broker", "--config", str(self.path)]
-        super().__init__(self.arguments, folder)
+        (folder / "twisted" / "plugins").mkdir(parents=True)
+        (folder / "twisted" / "plugins" / "shouting.py").write_text(PLUGIN)
+        self._surroundings = {"PYTHONPATH": f"{HOME}:{folder}"}
+        super().__init__(self.arguments, folder, self._surroundings)
         self.told = folder / "broker.log"
         self.ready()
 
@@ -243,7 +282,7 @@ class Whole(Running):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(PATIENCE)
         self.told.unlink()
-        super().__init__(self.arguments, self.folder)
+        super().__init__(self.arguments, self.folder, self._surroundings)
         self.ready()
 
     def change(self, before: str, after: str) -> None:

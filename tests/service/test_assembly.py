@@ -15,6 +15,7 @@ from tests.net.support_tls import said
 from tests.service.support import Client, FakePort, scratch
 from txmqtt.broker.policy import Policy
 from txmqtt.codec import reasons
+from txmqtt.net.access.passwords import Passwords
 from txmqtt.net.access.scram import scram_line
 from txmqtt.service.assembly import Assembly
 from txmqtt.service.broker import makeBroker
@@ -201,6 +202,10 @@ class FaultTests(AssemblyCase):
             ("[[authentication]]\ntype = 'cred'\nchecker = 'x:secret'\n", r"^authentication: checker 'x': there is no"),
             (MEMORY + LOCAL + "authentication = ['cerd']\n", r"'cerd': expected the name .*; did you mean cred\?$"),
             (LOCAL + "authentication = ['x']\n", r"'x': there are none$"),
+            (
+                LOCAL + "[listener.limits]\ntrusted_addresses = 'x'\n",
+                r"^listener\.limits\.trusted_addresses: 'x': expected an address",
+            ),
             ("[metrics]\nendpoint = 'nonsense:1'\n", r"^metrics\.endpoint: 'nonsense:1': expected an endpoint"),
             ("[log]\nlevels = ['txmqtt=loud']\n", r"^log: levels, txmqtt: 'loud' is no level"),
             (
@@ -237,3 +242,31 @@ class ChangeTests(AssemblyCase):
         third = self.made(rules("c"), before=second)
         third.take_over()
         self.assertEqual([user.may_publish("b"), user.may_publish("c")], [False, True])
+
+    def test_checkers_go_on(self) -> None:
+        """
+        What lets people in and is asked for again as it was goes on, with those who are logging in just now; it is
+        stopped when nobody asks for it any more, or for something else in its place. A new one that was made only to
+        see whether it can be is stopped at once.
+        """
+        (self.folder / "users").write_text("")
+        stopped: list[Passwords] = []
+        self.patch(Passwords, "stop", lambda checker: stopped.append(checker))
+        table = f"[[authentication]]\ntype = 'passwords'\nfile = '{self.folder / 'users'}'\n"
+        first = self.made(table)
+        checker = first.checkers["passwords"]
+        refused = self.made(table, before=first)
+        refused.stop()
+        self.assertNotIn(checker, stopped)
+        second = self.made(table, before=first)
+        self.assertIs(second.checkers["passwords"], checker)
+        second.take_over()
+        first.stop()
+        self.assertNotIn(checker, stopped)
+        third = self.made(table + "threads = 3\n", before=second)
+        self.assertIsNot(third.checkers["passwords"], checker)
+        third.take_over()
+        second.stop()
+        self.assertIn(checker, stopped)
+        third.stop()
+        self.assertEqual(len(set(map(id, stopped))), 4)

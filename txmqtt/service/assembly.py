@@ -72,6 +72,8 @@ class Assembly:
         self.checkers: dict[str, ICredentialsChecker] = {}
         self.mechanisms: dict[str, IMechanism] = {}
         self.access: AccessControl | None = None
+        self._before = before
+        self._lent: set[str] = set()  # checkers that somebody else has to stop
         self._rules_before = before.access if before is not None else None
         self._new_rules: AccessControl | None = None
         self.places: list[Place] = []
@@ -115,10 +117,27 @@ class Assembly:
         except ValueError as error:
             self._wrong(entry.path, error)
             return
+        made = self._as_before(entry, made)
         if IMechanism.providedBy(made):
             self.mechanisms[entry.name] = made
         else:
             self.checkers[entry.name] = made
+
+    def _as_before(self, entry: Entry, made: Any) -> Any:
+        """
+        What is asked for again as it was goes on, with those who are logging in just now and with what it remembers.
+        Whether it could be made anew has been seen.
+        """
+        before = self._before
+        same = before is not None and any(
+            (each.kind, each.name, each.settings) == (entry.kind, entry.name, entry.settings)
+            for each in before.settings.authentication
+        )
+        if before is None or not same or not IReloadable.providedBy(made):
+            return made
+        _stopped(made)
+        self._lent.add(entry.name)
+        return before.checkers[entry.name] if entry.name in before.checkers else before.mechanisms[entry.name]
 
     def _rules(self) -> None:
         table = self.settings.acl
@@ -138,6 +157,10 @@ class Assembly:
             self._wrong((*path, "endpoint"), error)
             return
         policy = replace(self.policy, **listener.limits) if listener.limits else self.policy
+        try:
+            networks(listener.limits.get("trusted_addresses", ""))
+        except ValueError as error:
+            self._wrong((*path, "limits", "trusted_addresses"), error)
         self.places.append(
             Place(
                 endpoint,
@@ -247,6 +270,10 @@ class Assembly:
         """
         From now on it is this that holds.
         """
+        before, self._before = self._before, None
+        if before is not None:
+            before._lent |= self._lent
+            self._lent = set()
         if self.access is not None and self._new_rules is not None and self.access is not self._new_rules:
             self.access.adopt(self._new_rules)
 
@@ -257,9 +284,16 @@ class Assembly:
         @param ending: nothing takes its place, so the checkers that are not of the settings end too.
         @return: fires when all of it is done.
         """
-        made = [*self.checkers.values(), *(self._more if ending else ())]
-        stops = [each.stop for each in made if hasattr(each, "stop")]
-        return gatherResults([maybeDeferred(stop) for stop in stops], consumeErrors=True)
+        made = [each for name, each in self.checkers.items() if name not in self._lent]
+        made += self._more if ending else ()
+        return gatherResults([_stopped(each) for each in made], consumeErrors=True)
+
+
+def _stopped(checker: Any) -> Deferred[Any]:
+    """
+    Let a checker end, if it has anything to end; fires when it has.
+    """
+    return maybeDeferred(getattr(checker, "stop", lambda: None))
 
 
 def _numbered(number: int) -> str:

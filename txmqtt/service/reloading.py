@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from txmqtt.codec import reasons
 from txmqtt.codec.errors import MQTTError
+from txmqtt.net.access.jwt import Tokens
 from txmqtt.net.access.rules import RuledUser
 from txmqtt.net.options import IReloadable
 from txmqtt.service.assembly import Assembly
@@ -96,13 +97,13 @@ class Reloader(Service):
                 guest.session.end(reasons.NOT_AUTHORIZED, "it is no user any more")
         broker.turn.flush()
 
-    def _read(self, each: IReloadable) -> bool:
+    def _read(self, each: IReloadable, why: str = ", because a file has changed") -> bool:
         try:
             each.reload()
         except ValueError as error:
             _log.error("not read again, what was in force stays in force: {error}", error=str(error))
             return False
-        _log.info("read again, because a file has changed: {what}", what=type(each).__name__)
+        _log.info("read again{why}: {what}", why=why, what=type(each).__name__)
         return True
 
     # The whole configuration
@@ -146,9 +147,12 @@ class Reloader(Service):
         self._bind(before, after)
         self.assembly = after
         before.stop()
+        for each in after.reloadables:
+            if isinstance(each, Tokens):  # whose keys may be behind a URL
+                self._read(each, "")
         for words in self._broker.reload():
             _log.error("not read again, what was in force stays in force: {error}", error=words)
-        self.look()  # checkers of the command line are not made anew
+        self.look()  # checkers that go on are not made anew
         self._apply()
         self.reloads += 1
         later = [name for name in _AT_START if _differ(before, after, name)]

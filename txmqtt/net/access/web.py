@@ -160,7 +160,9 @@ class Web:
         except ResponseNeverReceived as error:
             if not all(each.check(ConnectionDone, ConnectionLost) for each in error.reasons):
                 raise
-            # A connection from the pool, that the server was just closing.
+            # A connection from the pool that the server was just closing; the next from there may be another such.
+            if self._pool is not None:
+                agent = IAgent(Agent(self._reactor, self._policy, self._timeout))
             response = await agent.request(method, url, headers, _Whole(body) if body is not None else None)
         kinds = response.headers.getRawHeaders(b"content-type", [b""])
         kind = kinds[0].partition(b";")[0].strip().lower().decode("latin-1")
