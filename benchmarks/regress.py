@@ -3,7 +3,7 @@ Has the broker become slower or larger? Two installations of it, or more, under 
 
 Each is named by its interpreter, with C{@FOLDER} when the package is to be found there and not where the interpreter
 has it, and with C{+FILE} when the broker is to read that configuration; C{+everything} makes one in which access
-control lists and limits are set, and none of it is hit. ::
+control lists, limits and a plugin are set, and none of it is hit. ::
 
     python benchmarks/regress.py old/bin/python new/bin/python new/bin/python+everything
     python benchmarks/regress.py --only pairs,qos1 python3@old-checkout python3@new-checkout
@@ -30,6 +30,9 @@ from tempfile import TemporaryDirectory
 from brokers import LOAD, Broker, free_port, pinned, running
 
 HERE = Path(__file__).resolve().parent
+
+#: Where the plugin of the examples is: it looks at topics that the load does not use.
+PLUGIN = HERE.parent / "examples" / "plugin"
 
 SHAPES = {
     "pair": "-g 1 -w 200",
@@ -74,6 +77,9 @@ queue_full = "drop_oldest"
 
 [metrics]
 endpoint = "tcp:0:interface=127.0.0.1"
+
+[[plugin]]
+name = "house"
 
 [acl]
 default = "deny"
@@ -121,7 +127,8 @@ class Installation:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": self._home, "PYTHONSAFEPATH": "1"}
+        places = [self._home, str(PLUGIN)] if self._settings == "everything" else [self._home]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places)), "PYTHONSAFEPATH": "1"}
 
     def what(self) -> str:
         """
