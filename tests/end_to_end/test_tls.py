@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -42,7 +43,7 @@ class TLSTestCase(SynchronousTestCase):
         """
         A broker with this listener, and its port.
         """
-        broker = Running([sys.executable, "-m", "tests.end_to_end.listening", description])
+        broker = Running([sys.executable, str(Path(__file__).with_name("listening.py")), description])
         self.addCleanup(broker.stop)
         return broker, int(broker.says(r"listening on 127\.0\.0\.1:(\d+)")[1])
 
