@@ -12,7 +12,7 @@ from unittest import SkipTest
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.net.access.support import scratch
+from tests.service.support import scratch
 from txmqtt.cli import replaced
 from txmqtt.cli.main import main
 from txmqtt.net.access import password_file, scram_server

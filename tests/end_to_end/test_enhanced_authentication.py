@@ -5,6 +5,7 @@ SCRAM-SHA-256 over a real socket: a 5.0 client written by hand, packet for packe
 from __future__ import annotations
 
 import os
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.cred.portal import Portal
@@ -81,7 +82,9 @@ class HandMade(Protocol):
 
 class ScramTests(TestCase):
     async def _start(self) -> None:
-        path = self.mktemp()
+        folder = TemporaryDirectory(prefix="txmqtt-")
+        self.addCleanup(folder.cleanup)
+        path = f"{folder.name}/users"
         with open(path, "w", encoding="utf-8") as file:
             file.write(scram_line("ann", "secret", 4_096) + "\n" + scram_line("bob", "secret", 4_096) + "\n")
         os.chmod(path, 0o600)

@@ -4,9 +4,8 @@ Tests of txmqtt.net.memory: what happens when memory runs short.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.net.support import BrokerTestCase
+from tests.service.support import scratch
 from txmqtt.broker.policy import Policy
 from txmqtt.codec.packets import Publish, Subscribe, Subscription
 from txmqtt.net.auth import LocalUser, Realm
@@ -78,7 +77,7 @@ class WatchTests(BrokerTestCase):
 
 class AvailableTests(BrokerTestCase):
     def machine(self, files: dict[str, str]) -> str:
-        root = Path(self.mktemp())
+        root = scratch(self)
         for name, words in files.items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,18 +4,14 @@ What the tests of checkers share: folders, logins, and a reactor that a test tur
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 from queue import Queue
-from tempfile import mkdtemp
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 
 from txmqtt.net.auth import Nameless, UsernamePassword
 
@@ -23,15 +19,6 @@ ADDRESS = IPv4Address("TCP", "192.0.2.7", 4321)
 
 #: The cheapest argon2id there is, of "sesame".
 CHEAP = {"memory": 8, "passes": 1, "lanes": 1}
-
-
-def scratch(test: SynchronousTestCase) -> Path:
-    """
-    A folder that is gone after the test.
-    """
-    folder = mkdtemp(prefix="txmqtt-")
-    test.addCleanup(shutil.rmtree, folder)
-    return Path(folder)
 
 
 def credentials(

@@ -9,7 +9,7 @@ import os
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.net.access.support import scratch
+from tests.service.support import scratch
 from txmqtt.net.access.files import Files, anchored
 from txmqtt.net.access.jwt import TokenSettings
 

@@ -17,7 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.net.access.serving import Server
-from tests.net.access.support import ask, nameless, scratch
+from tests.net.access.support import ask, nameless
+from tests.service.support import scratch
 from txmqtt.codec.reasons import SERVER_BUSY, SERVER_UNAVAILABLE
 from txmqtt.net.access.http import HTTPSettings, Service
 from txmqtt.net.auth import Identity, IMQTTUser, LoginDenied, LoginUndecided

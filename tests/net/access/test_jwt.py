@@ -18,7 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.net.access.signing import CURVE, EDWARDS, OTHER_CURVE, RSA, SECRET, handmade, pem, signed
-from tests.net.access.support import ask, scratch
+from tests.net.access.support import ask
+from tests.service.support import scratch
 from txmqtt.net.access.jwt import Tokens, TokenSettings
 from txmqtt.net.auth import Identity, LoginDenied
 from txmqtt.net.options import IReloadable

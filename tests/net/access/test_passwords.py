@@ -14,8 +14,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tests.net.access.support import CHEAP, HandReactor, ask, scratch
+from tests.net.access.support import CHEAP, HandReactor, ask
 from tests.net.access.test_hashes import OF_MOSQUITTO
+from tests.service.support import scratch
 from txmqtt.net.access import hashes
 from txmqtt.net.access.hashing import InCaller
 from txmqtt.net.access.passwords import Passwords, PasswordSettings

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.net.access.signing import CURVE, pem
-from tests.net.access.support import scratch
+from tests.service.support import scratch
 from txmqtt.net.access import plugins
 from txmqtt.net.access.http import HTTPSettings, Service
 from txmqtt.net.access.jwt import Tokens, TokenSettings

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.codec.strategies import brief
+from tests.service.support import scratch
 from txmqtt.codec.errors import RemoteProtocolError
 from txmqtt.net.access.mechanisms import Challenge, IExchange, IMechanism, Success
 from txmqtt.net.access.scram import scram_line
@@ -40,7 +41,7 @@ class ScramTestCase(SynchronousTestCase):
     """
 
     def scram(self, *lines: str) -> Scram:
-        self.path = self.mktemp()
+        self.path = str(scratch(self) / "users")
         self.write(*lines or [_LINE])
         return Scram(ScramSettings(self.path))
 
