@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import random
 import re
 import shutil
 import signal
@@ -30,6 +31,11 @@ ACCEPTED = b"\x20\x02\x00\x00"
 
 #: Longer than anything takes on a busy machine. Nothing waits that long when all is well.
 PATIENCE = 15.0
+
+#: Whence the ports for servers come: outgoing connections begin at 32768.
+_PORTS = (10_000, 32_000)
+_CHANCE = random.SystemRandom()
+_CLAIMS: list[socket.socket] = []
 
 #: C{twistd} of the environment that runs the tests, whatever its scripts are called.
 TWISTD = [sys.executable, "-c", "import sys; sys.argv[0] = 'twistd'; from twisted.scripts.twistd import run; run()"]
@@ -83,11 +89,22 @@ def need_node_module(name: str) -> Path:
 
 def free_port() -> int:
     """
-    A port that nobody listens on just now.
+    A port for a server that is about to start, ours for as long as this process lives.
+
+    It lies below those that the system gives to outgoing connections, so that none of them can take it meanwhile; and a
+    name that only one process at a time may bind keeps other test runs on this machine from choosing the same.
     """
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
+    while True:
+        port = _CHANCE.randrange(*_PORTS)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0txmqtt-tests-port-{port}")
+            with socket.socket() as taken:
+                taken.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _CLAIMS.append(claim)
         return port
 
 
