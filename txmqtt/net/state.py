@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txmqtt.codec import reasons
-from txmqtt.codec.constants import SUBSCRIBE
+from txmqtt.codec.constants import SUBSCRIBE, UNSUBSCRIBE
 from txmqtt.codec.errors import LocalProtocolError, MQTTError
 from txmqtt.codec.packets import Subscription
 from txmqtt.codec.properties import Properties
@@ -125,7 +125,7 @@ class ClientState:
             client = self.client
             if gone and client is not None and client.session.phase == OPEN:
                 with suppress(LocalProtocolError):
-                    client.say(Ask(ask.kind, gone, [], None), 0)  # nobody waits for it
+                    client.say(Ask(UNSUBSCRIBE, gone, [], None), 0)  # nobody waits for it
 
     def revert(self, ask: Ask) -> None:
         """
