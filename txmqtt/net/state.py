@@ -79,6 +79,7 @@ class ClientState:
     @ivar wishes: the subscriptions that the server granted, as long as somebody is there to ask for them again.
     @ivar keeper: keeps all that on disk.
     @ivar keys: what the application calls its publishes, by number; only those that are kept.
+    @ivar ended: is told how one of these ended, with its key, a reason code, and words if it failed.
     """
 
     def __init__(self, settings: Settings, lasting: bool = False, keeper: Keeper | None = None) -> None:
@@ -95,6 +96,7 @@ class ClientState:
         self.wishes: dict[bytes, Wish] = {}
         self.keeper = keeper
         self.keys: dict[int, str] = {}
+        self.ended: Callable[[Outbound, str, int, str], object] | None = None
 
     # Asking
 
@@ -207,9 +209,12 @@ class ClientState:
         """
         A publish is done with, well or not.
         """
-        if item.home and self.keeper is not None:
-            self.keeper.settled(item, reason, words)
-            self.keys.pop(item.ref, None)
+        if not item.home or self.keeper is None:
+            return
+        self.keeper.settled(item, reason, words)
+        key = self.keys.pop(item.ref, None)
+        if key is not None and self.ended is not None:
+            self.ended(item, key, reason, words)
 
     # The end
 
