@@ -19,12 +19,13 @@ from twisted.python.failure import Failure
 
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import MQTT5, MQTT31
-from txmqtt.codec.errors import ConnectionClosed, Refused
+from txmqtt.codec.errors import ConnectionClosed, Refused, TLSFailure
 from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
 from txmqtt.net.handlers import Callback
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.state import ClientState
+from txmqtt.net.tls_failures import understood
 from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.session.client import ClientSession
 from txmqtt.session.turn import Turn
@@ -59,6 +60,7 @@ class ClientConnection(MQTTProtocol):
         self._accepted = False
         self._lost = False
         self._refusal: tuple[str, int] | None = None
+        self._distrust: TLSFailure | None = None
         self._end: tuple[str, int, bool] | None = None  # words, reason, and whether it was the other side
         self._ready: list[Deferred[Any]] = []
         self._closed: list[Deferred[ConnectionClosed]] = []
@@ -272,7 +274,8 @@ class ClientConnection(MQTTProtocol):
         self._lost = True
         if self._end is None:
             when = "" if self._accepted else " before the server answered"
-            words = f"the connection was lost{when}: {reason.getErrorMessage()}"
+            self._distrust = understood(reason)
+            words = f"the connection was lost{when}: {self._distrust or reason.getErrorMessage()}"
             self._end = (words, reasons.UNSPECIFIED_ERROR, True)
             self._over(written=False)
         closed, self._closed = self._closed, []
@@ -301,6 +304,8 @@ class ClientConnection(MQTTProtocol):
 
     def _why(self) -> ConnectionClosed:
         words, reason, remote = self._end or ("not connected yet", reasons.UNSPECIFIED_ERROR, False)
+        if self._distrust is not None:
+            return TLSFailure(words, self._distrust.kind)
         return ConnectionClosed(words, reason, remote)
 
     def _why_not_ready(self) -> Exception:
