@@ -5,9 +5,14 @@ C{RemoteProtocolError}: the peer broke a rule; answer with C{reason} and close. 
 did; nothing was sent. C{Refused}: the peer understood and said no. C{ConnectionClosed}: the connection ended first.
 """
 
-from typing import Final
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
 
 from txmqtt.codec import reasons
+
+if TYPE_CHECKING:
+    from txmqtt.codec.properties import Properties
 
 
 class MQTTError(Exception):
@@ -58,12 +63,23 @@ class Refused(MQTTError):
 
     @ivar reason: its reason code; on 3.x the nearest one of 5.0.
     @ivar reasons: where several things were asked for at once, what became of each, in the order asked.
+    @ivar properties: what the peer said besides, 5.0; None: nothing.
     """
 
-    def __init__(self, message: str, reason: int, reasons: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, message: str, reason: int, reasons: tuple[int, ...] = (), properties: Properties | None = None
+    ) -> None:
         super().__init__(message)
         self.reason: Final = reason
         self.reasons: Final = reasons or (reason,)
+        self.properties: Final = properties
+
+    @property
+    def server_reference(self) -> str | None:
+        """
+        The other server that this one says to use; None: it names none.
+        """
+        return self.properties.server_reference if self.properties is not None else None
 
 
 class ConnectionClosed(MQTTError):
@@ -72,9 +88,24 @@ class ConnectionClosed(MQTTError):
 
     @ivar reason: the reason code with which one side ended it, or 0x80 where none was given.
     @ivar remote: the peer ended it, or the network between; otherwise we did.
+    @ivar properties: what the peer said in its DISCONNECT, 5.0; None: nothing.
     """
 
-    def __init__(self, message: str, reason: int = reasons.UNSPECIFIED_ERROR, remote: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        reason: int = reasons.UNSPECIFIED_ERROR,
+        remote: bool = False,
+        properties: Properties | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason: Final = reason
         self.remote: Final = remote
+        self.properties: Final = properties
+
+    @property
+    def server_reference(self) -> str | None:
+        """
+        The other server that this one says to use; None: it names none.
+        """
+        return self.properties.server_reference if self.properties is not None else None
