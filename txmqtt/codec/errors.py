@@ -82,6 +82,18 @@ class Refused(MQTTError):
         return self.properties.server_reference if self.properties is not None else None
 
 
+class RequestFailed(Refused):
+    """
+    A request to another client came to nothing: nobody serves it, or whoever does says that it went wrong. Who serves
+    raises it to tell the other side so, in these words.
+    """
+
+    def __init__(
+        self, message: str, reason: int = reasons.UNSPECIFIED_ERROR, properties: Properties | None = None
+    ) -> None:
+        super().__init__(message, reason, (), properties)
+
+
 class ConnectionClosed(MQTTError):
     """
     The connection ended before the answer came.
