@@ -20,6 +20,7 @@ from txmqtt.codec.errors import LocalProtocolError, MQTTError
 from txmqtt.codec.packets import Subscription
 from txmqtt.codec.properties import Properties
 from txmqtt.net.handlers import Handler, Handlers
+from txmqtt.net.requests import Requests
 from txmqtt.net.settings import Settings
 from txmqtt.net.values import Acknowledgement
 from txmqtt.net.waiters import Waiters
@@ -78,6 +79,7 @@ class ClientState:
     @ivar asks: what was asked, by number, in the order asked.
     @ivar wishes: the subscriptions that the server granted, as long as somebody is there to ask for them again.
     @ivar keeper: keeps all that on disk.
+    @ivar requests: what was asked of other clients, once there was any of it.
     @ivar keys: what the application calls its publishes, by number; only those that are kept.
     @ivar ended: is told how one of these ended, with its key, a reason code, and words if it failed.
     """
@@ -97,6 +99,7 @@ class ClientState:
         self.keeper = keeper
         self.keys: dict[int, str] = {}
         self.ended: Callable[[Outbound, str, int, str], object] | None = None
+        self.requests: Requests | None = None
 
     # Asking
 
@@ -234,6 +237,8 @@ class ClientState:
         for ask in asks.values():
             self.revert(ask)
         self.waiters.abandon(why)
+        if self.requests is not None:
+            self.requests.abandon(why)
 
 
 def restoring(wishes: list[Wish], pending: set[bytes]) -> list[Ask]:

@@ -16,12 +16,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.properties import Properties
+from txmqtt.net.addresses import Address, TLSOption, endpoint_for
 from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
 from txmqtt.net.asking import Asking
-from txmqtt.net.connect import endpoint_for
 from txmqtt.net.handlers import Callback
 from txmqtt.net.settings import Options, Settings
 from txmqtt.net.state import Answer, Ask
+from txmqtt.net.websocket_headers import HeadersOption
 from txmqtt.service.client.lifecycle import Lifecycle, Plan, Store
 from txmqtt.service.client.outbox import POLICIES, REFUSE
 from txmqtt.service.client.phases import Phase
@@ -48,6 +49,9 @@ class MQTTClientService(Lifecycle, Asking):
         servers: Server | Sequence[Server],
         *,
         reactor: Any = None,
+        tls: TLSOption | Callable[[], object] | None = None,
+        proxy: str | None = None,
+        headers: HeadersOption | None = None,
         seconds: Callable[[], float] = monotonic,
         store: str | PathLike[str] | Store | None = None,
         retry: Retry | None = None,
@@ -60,6 +64,9 @@ class MQTTClientService(Lifecycle, Asking):
         """
         @param servers: a URL, the description of an endpoint, or an endpoint; or several of them.
         @param reactor: Twisted's, unless given.
+        @param tls: how to speak TLS where a URL asks for it: C{TLS}, or a callable that gives one, or a Deferred of
+            one, before each attempt. The files that it names are read again when they have changed.
+        @param proxy: see C{connect}; likewise C{headers}.
         @param seconds: a clock that never jumps, seconds.
         @param store: the file that keeps what is promised: publishes that are not acknowledged, QoS 2 messages that are
             not finished, subscriptions. One file is one session.
@@ -89,12 +96,17 @@ class MQTTClientService(Lifecycle, Asking):
         if store is not None and settings.clean_start:
             raise ValueError("clean_start is True; expected False with a store, which keeps a session")
         self.version = settings.version
+
+        def reach(server: Server, tls: TLSOption | None) -> Address:
+            return endpoint_for(reactor, server, tls=tls, proxy=proxy, headers=headers)
+
         plan = Plan(
             reactor,
             seconds,
             settings,
             Servers(servers, follow_redirects),
-            lambda server: endpoint_for(reactor, server),
+            reach,
+            tls,
             retry or Retry(),
             credentials,
             self._opened_later(store, reactor, seconds),
@@ -102,7 +114,7 @@ class MQTTClientService(Lifecycle, Asking):
             max_waiting,
         )
         for each in plan.servers.all():
-            plan.reach(each)  # what is wrong with it is said now
+            reach(each, None if callable(tls) else tls)  # what is wrong with it is said now
         super().__init__(plan)
 
     @staticmethod
