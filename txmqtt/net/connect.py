@@ -5,7 +5,6 @@ C{connect}: from the address of a server to a client that it has accepted.
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from typing import Unpack
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -27,7 +26,7 @@ def connect(
     reactor: IReactorTime,
     to: str | IStreamClientEndpoint,
     *,
-    seconds: Callable[[], float] = monotonic,
+    seconds: Callable[[], float] | None = None,
     **options: Unpack[Options],
 ) -> Deferred[MQTTClient]:
     """
@@ -37,7 +36,7 @@ def connect(
 
     @param to: C{mqtt://user:password@host:port}, C{mqtts://...}, C{unix:///path}, a string that describes a Twisted
         client endpoint, or such an endpoint.
-    @param seconds: a clock that never jumps, seconds.
+    @param seconds: a clock that never jumps, seconds; None: the system's, or that of a C{Clock}.
     @param options: see C{Settings}.
     @return: fires with the client when the server has accepted it; fails with C{Refused} when it has not.
     """
