@@ -27,9 +27,6 @@ from zope.interface import implementer
 from txmqtt.testing.names import EverythingIsHere
 from txmqtt.testing.network import MemoryNetwork
 
-#: So many calls without time passing are taken for an endless loop.
-_ENDLESS = 1_000_000
-
 
 def _time(call: DelayedCall) -> float:
     return call.getTime()
@@ -38,9 +35,12 @@ def _time(call: DelayedCall) -> float:
 @implementer(IReactorTime, IReactorTCP, IReactorUNIX, IReactorPluggableNameResolver)
 class WorldClock(Clock):
     """
+    @cvar endless: so many calls without time passing are taken for a loop without end.
     @ivar network: what is listened on, and who is connected.
     @ivar nameResolver: see C{IReactorPluggableNameResolver}. Every name is that of this machine.
     """
+
+    endless = 1_000_000
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class WorldClock(Clock):
         """
         All that is due now, and whatever it adds to that.
         """
-        for _ in range(_ENDLESS):
+        for _ in range(self.endless):
             if self.next_call > self.rightNow:
                 return
             call = self.calls.pop(0)

@@ -125,7 +125,7 @@ class MemoryTransport:
         See C{ITCPTransport}.
         """
         if self.connected:
-            self._read_no_more()
+            self._drop()
             self._end_soon(Failure(ConnectionAborted()))
 
     def loseWriteConnection(self) -> None:
@@ -230,11 +230,11 @@ class MemoryTransport:
         if self._moving is not None or self.stalled or not self.other.reads:
             return
         if self.waiting:
-            size = len(self.waiting)
+            size, delay = _READ, 0.0
             if self.rate:
-                size = min(size, max(1, int(self.rate * _PACE)))
-            size = min(size, _READ)
-            self._moving = self._clock.callLater(size / self.rate if self.rate else 0, self._move, size)
+                size = min(len(self.waiting), max(1, int(self.rate * _PACE)), _READ)
+                delay = size / self.rate
+            self._moving = self._clock.callLater(delay, self._move, size)
         elif self._last_words is not None:
             self._moving = self._clock.callLater(0, self._finish)
 
@@ -302,6 +302,15 @@ class MemoryTransport:
         if not self.waiting and self.producer is None:
             self.end(Failure(ConnectionDone()))
 
+    def _drop(self) -> None:
+        """
+        What is under way is gone, and nothing more is read.
+        """
+        self.waiting.clear()
+        self._last_words = None
+        self.look_again()
+        self._read_no_more()
+
     def _end_soon(self, why: Failure) -> None:
         if self._ending is not None:
             self._ending.cancel()
@@ -348,7 +357,5 @@ class MemoryTransport:
         It is lost, at this end, in the next turn.
         """
         if self.connected:
-            self.waiting.clear()
-            self._last_words = None
-            self._read_no_more()
+            self._drop()
             self._end_soon(Failure(ConnectionLost()))
