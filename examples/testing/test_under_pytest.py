@@ -7,21 +7,20 @@ from thermostat import Thermostat
 
 
 @pytest.fixture
-def thermostat(mqtt):
-    thermostat = Thermostat(mqtt.clock, "3", 20.0)
-    mqtt.run(thermostat.start(mqtt.url))
-    return thermostat
+def heating(mqtt):
+    thermostat = Thermostat(mqtt.clock, mqtt.url, "3", 20.0)
+    thermostat.mqtt.startService()
+    mqtt.run(thermostat.mqtt.whenReady())
+    return mqtt.watch("rooms/3/heating")
 
 
-@pytest.mark.parametrize(("temperature", "state"), [(b"19.5", b"on"), (b"20.5", b"off")])
-def test_heats_while_it_is_cold(mqtt, thermostat, temperature, state):
-    mqtt.publish("rooms/3/temperature", temperature)
-    [heating] = mqtt.watch("rooms/3/heating")
-    assert heating.payload == state
+def test_heats_while_it_is_cold(mqtt, heating):
+    for temperature in (b"19.5", b"20.5"):
+        mqtt.publish("rooms/3/temperature", temperature)
+    assert [message.payload for message in heating] == [b"on", b"off"]
 
 
-def test_stops_when_nobody_measures(mqtt, thermostat):
-    heating = mqtt.watch("rooms/3/heating")
+def test_stops_when_nobody_measures(mqtt, heating):
     mqtt.publish("rooms/3/temperature", b"19.5")
     mqtt.advance(299)
     assert [message.payload for message in heating] == [b"on"]
@@ -29,8 +28,7 @@ def test_stops_when_nobody_measures(mqtt, thermostat):
     assert [message.payload for message in heating] == [b"on", b"off"]
 
 
-def test_is_missed_when_the_cable_is_pulled(mqtt, thermostat):
-    heating = mqtt.watch("rooms/3/heating")
+def test_is_missed_when_the_cable_is_pulled(mqtt, heating):
     mqtt.connection("thermostat").stall()
     mqtt.advance(45)  # one and a half times its keep-alive
     assert [message.payload for message in heating] == [b"unknown"]

@@ -8,18 +8,16 @@ from sys import argv
 
 from twisted.internet.task import react
 
-from txmqtt import Will, connect
+from txmqtt import MQTTClientService, Will
 
 
 class Thermostat:
-    def __init__(self, reactor, room, wanted):
+    def __init__(self, reactor, server, room, wanted):
         self.reactor, self.wanted, self.patience = reactor, wanted, None
-        self.measured, self.heating = f"rooms/{room}/temperature", f"rooms/{room}/heating"
-
-    async def start(self, server):
+        self.heating = f"rooms/{room}/heating"
         will = Will(self.heating, b"unknown", retain=True)
-        self.client = await connect(self.reactor, server, client_id="thermostat", keep_alive=30, will=will)
-        await self.client.subscribe(self.measured, self.on_temperature, qos=1)
+        self.mqtt = MQTTClientService(server, reactor=reactor, client_id="thermostat", keep_alive=30, will=will)
+        self.mqtt.subscribe(f"rooms/{room}/temperature", self.on_temperature, qos=1)
 
     async def on_temperature(self, message):
         if self.patience is not None and self.patience.active():
@@ -28,13 +26,14 @@ class Thermostat:
         await self.switch(b"on" if float(message.payload) < self.wanted else b"off")
 
     def switch(self, state):
-        return self.client.publish(self.heating, state, qos=1, retain=True)
+        return self.mqtt.publish(self.heating, state, qos=1, retain=True)
 
 
 async def main(reactor, server="mqtt://localhost"):
-    thermostat = Thermostat(reactor, "3", 20.0)
-    await thermostat.start(server)
-    print(await thermostat.client.whenClosed())
+    thermostat = Thermostat(reactor, server, "3", 20.0)
+    thermostat.mqtt.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", thermostat.mqtt.stopService)
+    await thermostat.mqtt.whenClosed()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from txmqtt.net.plugins import BrokerPlugin
 from txmqtt.net.settings import Options
 from txmqtt.net.values import Message
 from txmqtt.service.broker import BrokerService
+from txmqtt.service.client import MQTTClientService, Retry
 from txmqtt.testing.clock import WorldClock
 from txmqtt.testing.connection import Connection
 from txmqtt.testing.errors import LoggedErrors
@@ -37,6 +38,8 @@ PORT = 1883
 _EPOCH = 1_800_000_000.0
 #: More memory than there is: whether the machine is short of it is none of a test's business.
 _ANY_MEMORY = 1 << 62
+#: When a service tries again is known beforehand.
+_RETRY = Retry(jitter=0.0)
 
 
 class MQTTWorld:
@@ -80,6 +83,7 @@ class MQTTWorld:
         self._policy = policy if policy.max_memory else replace(policy, max_memory=_ANY_MEMORY)
         self._plugins = list(plugins)
         self._errors = LoggedErrors()
+        self._services: list[MQTTClientService] = []
         self._closed = False
         self._errors.start()
         self.broker = self._new_broker()
@@ -149,6 +153,18 @@ class MQTTWorld:
         @raise Refused: it has not.
         """
         return self.run(self.connect(**options))
+
+    def service(self, *, retry: Retry = _RETRY, **options: Unpack[Options]) -> MQTTClientService:
+        """
+        A client that connects again and again. It is started, and stopped when the world is closed.
+
+        @param retry: as with C{MQTTClientService}, but nothing is left to chance: after 1, 2, 4 seconds and so on.
+        """
+        service = MQTTClientService(self.endpoint(), reactor=self.clock, retry=retry, **options)
+        self._services.append(service)
+        service.startService()
+        self.flush()
+        return service
 
     def watch(self, filter: str, qos: int = 2, **options: Unpack[Options]) -> list[Message]:
         """
@@ -286,6 +302,8 @@ class MQTTWorld:
         if not self._closed:
             self._closed = True
             self.refuse()
+            for service in self._services:
+                service.stopService()
             self._stop()
             self._errors.stop()
 
