@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os import PathLike, fspath
-from time import monotonic
 from typing import Any, Unpack
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -22,6 +21,7 @@ from txmqtt.net.asking import Asking
 from txmqtt.net.handlers import Callback
 from txmqtt.net.settings import Options, Settings
 from txmqtt.net.state import Answer, Ask
+from txmqtt.net.steady import steady
 from txmqtt.net.websocket_headers import HeadersOption
 from txmqtt.service.client.lifecycle import Lifecycle, Plan, Store
 from txmqtt.service.client.outbox import POLICIES, REFUSE
@@ -52,7 +52,7 @@ class MQTTClientService(Lifecycle, Asking):
         tls: TLSOption | Callable[[], object] | None = None,
         proxy: str | None = None,
         headers: HeadersOption | None = None,
-        seconds: Callable[[], float] = monotonic,
+        seconds: Callable[[], float] | None = None,
         store: str | PathLike[str] | Store | None = None,
         retry: Retry | None = None,
         credentials: Callable[[], object] | None = None,
@@ -67,7 +67,7 @@ class MQTTClientService(Lifecycle, Asking):
         @param tls: how to speak TLS where a URL asks for it: C{TLS}, or a callable that gives one, or a Deferred of
             one, before each attempt. The files that it names are read again when they have changed.
         @param proxy: see C{connect}; likewise C{headers}.
-        @param seconds: a clock that never jumps, seconds.
+        @param seconds: a clock that never jumps, seconds; None: the system's, or that of a C{Clock}.
         @param store: the file that keeps what is promised: publishes that are not acknowledged, QoS 2 messages that are
             not finished, subscriptions. One file is one session.
         @param retry: when to try again.
@@ -88,6 +88,8 @@ class MQTTClientService(Lifecycle, Asking):
             from twisted.internet import reactor as installed
 
             reactor = installed
+        if seconds is None:
+            seconds = steady(reactor)
         if store is not None:
             options.setdefault("clean_start", False)
         if options.get("clean_start", True) and options.get("version", MQTT5) == MQTT5:
