@@ -33,8 +33,17 @@ def json_line(message: Message, nanoseconds: int, packet_id: int, within: bool, 
     @param pretty: on several lines.
     @raise ValueError: it is not.
     """
+    said: dict[str, Any] = {"tst": _moment(nanoseconds), **as_object(message, packet_id, within)}
+    layout: dict[str, Any] = {"indent": "\t"} if pretty else {"separators": (",", ":")}
+    # A lone surrogate, which %J may bring, is an escape in JSON and nothing in UTF-8.
+    return json.dumps(said, ensure_ascii=False, **layout).encode("utf-8", "backslashreplace")
+
+
+def as_object(message: Message, packet_id: int = 0, within: bool = False) -> dict[str, Any]:
+    """
+    The same without the time.
+    """
     said: dict[str, Any] = {
-        "tst": _moment(nanoseconds),
         "topic": message.topic,
         "qos": message.qos,
         "retain": int(message.retain),
@@ -50,9 +59,7 @@ def json_line(message: Message, nanoseconds: int, packet_id: int, within: bool, 
         _put(said, "payload", message.payload)
     else:
         said["payload"] = None
-    layout: dict[str, Any] = {"indent": "\t"} if pretty else {"separators": (",", ":")}
-    # A lone surrogate, which %J may bring, is an escape in JSON and nothing in UTF-8.
-    return json.dumps(said, ensure_ascii=False, **layout).encode("utf-8", "backslashreplace")
+    return said
 
 
 def _moment(nanoseconds: int) -> str:

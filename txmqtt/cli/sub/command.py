@@ -12,6 +12,7 @@ import click
 from txmqtt.cli.formats.command import Lines, prints
 from txmqtt.cli.options.connection import ClientCommand, Connection, connects
 from txmqtt.cli.options.settings import QOS, SECONDS, Setting
+from txmqtt.cli.options.topics import check_filters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +88,9 @@ def sub(connection: Connection, lines: Lines, **given: Any) -> None:
         raise click.UsageError("nothing to subscribe to: -t FILTER, or a topic in the URL")
     if wish.no_retain and wish.retained_only:
         raise click.UsageError("-R and --retained-only: nothing would be left")
-    _check_filters(topics, "-t")
-    _check_filters(wish.unsubscribe, "-U")
-    _check_filters(wish.filter_out, "-T")
+    check_filters(topics, "-t")
+    check_filters(wish.unsubscribe, "-U")
+    check_filters(wish.filter_out, "-T")
 
     from txmqtt.cli.options.server import server
     from txmqtt.cli.running import run
@@ -98,12 +99,3 @@ def sub(connection: Connection, lines: Lines, **given: Any) -> None:
     allowed = ("SUBSCRIBE", "UNSUBSCRIBE", *(("PUBLISH",) if wish.remove_retained else ()))
     target = server(connection, allowed)
     run(lambda reactor, run: Listening(reactor, run, target, topics, wish, lines).job(), connection, wish.endless)
-
-
-def _check_filters(filters: tuple[str, ...], option: str) -> None:
-    from txmqtt.codec.topics import filter_error
-
-    for each in filters:
-        wrong = filter_error(each.encode("utf-8", "surrogateescape"), True)
-        if wrong is not None:
-            raise click.BadParameter(f"{each!r}: {wrong}", param_hint=option)
