@@ -80,7 +80,7 @@ class Run:
         self._signal = number
         self.stop()
 
-    def _done(self, result: int | None | Failure) -> None:
+    def _done(self, result: int | Failure | None) -> None:
         if not isinstance(result, Failure):
             self.status = result or OK
         elif self._signal and result.check(CancelledError, ConnectionClosed):

@@ -74,7 +74,9 @@ class Connection:
         except ValueError as error:
             raise click.UsageError(f"-L: {error}") from None
         if url.scheme not in ("mqtt", "mqtts", "ws", "wss") or not url.hostname:
-            raise click.UsageError("-L: expected mqtt://, mqtts://, ws:// or wss://, then [user[:password]@]host[:port]")
+            raise click.UsageError(
+                "-L: expected mqtt://, mqtts://, ws:// or wss://, then [user[:password]@]host[:port]"
+            )
         if url.query or url.fragment:
             raise click.UsageError("-L has a query or fragment (? or #); write %3F and %23 within a topic")
         if self.host is not None or self.port is not None or self.unix is not None:

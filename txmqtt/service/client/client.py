@@ -19,6 +19,8 @@ from txmqtt.net.addresses import Address, TLSOption, endpoint_for
 from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
 from txmqtt.net.asking import Asking
 from txmqtt.net.handlers import Callback
+from txmqtt.net.request_verbs import RequestVerbs
+from txmqtt.net.requests import Requests
 from txmqtt.net.settings import Options, Settings
 from txmqtt.net.state import Answer, Ask
 from txmqtt.net.steady import steady
@@ -34,7 +36,7 @@ from txmqtt.service.client.servers import Server, Servers
 _SESSION = 300
 
 
-class MQTTClientService(Lifecycle, Asking):
+class MQTTClientService(Lifecycle, Asking, RequestVerbs):
     """
     A client of one server, or of several in turn. Start it, make it a child of an application, or both.
 
@@ -156,6 +158,15 @@ class MQTTClientService(Lifecycle, Asking):
         if callback is not None and not callable(callback):
             raise TypeError(f"on_message is {callback!r}; expected a callable or None")
         self.state.handlers.otherwise = callback
+
+    @property
+    def requests(self) -> Requests:
+        """
+        See C{RequestVerbs}.
+        """
+        if self.state.requests is None:
+            self.state.requests = Requests(self, self._plan.reactor)
+        return self.state.requests
 
     def whenIdle(self) -> Deferred[None]:
         """
