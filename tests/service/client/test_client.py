@@ -286,7 +286,17 @@ class LifeTests(ServiceTestCase):
         self.world.run(service.stopService())
         self.assertEqual(
             [phase for phase, _ in self.phases],
-            "connecting connected waiting connecting waiting connecting connected stopping stopped".split(),
+            [
+                "connecting",
+                "connected",
+                "waiting",
+                "connecting",
+                "waiting",
+                "connecting",
+                "connected",
+                "stopping",
+                "stopped",
+            ],
         )
         self.assertIn("the connection was lost", self.phases[2][1])
 
