@@ -42,7 +42,7 @@ class EndpointTests(SynchronousTestCase):
             ("mqtt://[::1]:1884", "::1", 1884),
         ):
             with self.subTest(url=url):
-                endpoint, found = endpoint_for(self.reactor, url)
+                address = endpoint_for(self.reactor, url)
                 assert isinstance(endpoint, HostnameEndpoint)
                 self.assertEqual((endpoint._hostText, endpoint._port, found), (host, port, {}))
         secure, _ = endpoint_for(self.reactor, "mqtts://broker")

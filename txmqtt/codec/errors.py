@@ -2,7 +2,8 @@
 Everything that txmqtt raises, one class for each thing that a caller can do about it.
 
 C{RemoteProtocolError}: the peer broke a rule; answer with C{reason} and close. C{LocalProtocolError}: our own caller
-did; nothing was sent. C{Refused}: the peer understood and said no. C{ConnectionClosed}: the connection ended first.
+did; nothing was sent. C{Refused}: the peer understood and said no. C{ConnectionClosed}: the connection ended first;
+C{TLSFailure} and C{ProxyFailure} are the ones that somebody must see to.
 """
 
 from __future__ import annotations
@@ -121,3 +122,27 @@ class ConnectionClosed(MQTTError):
         The other server that this one says to use; None: it names none.
         """
         return self.properties.server_reference if self.properties is not None else None
+
+
+class TLSFailure(ConnectionClosed):
+    """
+    TLS did not come about: the server could not prove who it is, or does not accept who we are.
+
+    @ivar kind: what to look at. C{"name"}: the certificate of the server is for another name. C{"date"}: it has
+        expired, or is not valid yet. C{"trust"}: whoever signed it is not known here, or it is otherwise not to be
+        trusted. C{"client"}: the server wants a certificate of ours, or another one. C{"plain"}: the server does not
+        seem to speak TLS there. C{"other"}: the message says what.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message, reasons.UNSPECIFIED_ERROR, True)
+        self.kind: Final = kind
+
+
+class ProxyFailure(ConnectionClosed):
+    """
+    The proxy was not reached, or did not connect us with the server; the message has its reason.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reasons.UNSPECIFIED_ERROR, True)

@@ -204,6 +204,15 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
             state.requests.speaker = self  # an earlier connection was
         return state.requests
 
+    def offer(self, item: Outbound) -> None:
+        """
+        Send a message that has been made, or queue it. Who waits for it is in the state's books.
+
+        @raise LocalProtocolError: the server does not take it, or the queue is full.
+        """
+        self._enter()
+        self.session.offer(item)
+
     def ping(self) -> Answer:
         """
         Ask the server for a sign of life.

@@ -19,13 +19,14 @@ from twisted.python.failure import Failure
 
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import MQTT5, MQTT31
-from txmqtt.codec.errors import ConnectionClosed, LocalProtocolError, Refused
+from txmqtt.codec.errors import ConnectionClosed, LocalProtocolError, Refused, TLSFailure
 from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
 from txmqtt.net.exchange import Exchange
 from txmqtt.net.handlers import Callback
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.state import ClientState
+from txmqtt.net.tls_failures import understood
 from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.session.client import ClientSession
 from txmqtt.session.turn import Turn
@@ -60,6 +61,7 @@ class ClientConnection(MQTTProtocol):
         self._accepted = False
         self._lost = False
         self._refusal: tuple[str, int, Properties | None] | None = None
+        self._distrust: TLSFailure | None = None
         self._end: tuple[str, int, bool, Properties | None] | None = None  # words, reason, was it the other side
         self._exchange: Exchange | None = None
         self._ready: list[Deferred[Any]] = []
@@ -318,7 +320,8 @@ class ClientConnection(MQTTProtocol):
         self._lost = True
         if self._end is None:
             when = "" if self._accepted else " before the server answered"
-            words = f"the connection was lost{when}: {reason.getErrorMessage()}"
+            self._distrust = understood(reason)
+            words = f"the connection was lost{when}: {self._distrust or reason.getErrorMessage()}"
             self._end = (words, reasons.UNSPECIFIED_ERROR, True, None)
             self._over(written=False)
         closed, self._closed = self._closed, []
@@ -349,6 +352,8 @@ class ClientConnection(MQTTProtocol):
 
     def _why(self) -> ConnectionClosed:
         words, reason, remote, properties = self._end or ("not connected yet", reasons.UNSPECIFIED_ERROR, False, None)
+        if self._distrust is not None:
+            return TLSFailure(words, self._distrust.kind)
         error = ConnectionClosed(words, reason, remote, properties)
         if self._exchange is not None and self._end is not None and not remote:
             error.__cause__ = self._exchange.error

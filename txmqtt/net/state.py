@@ -81,6 +81,7 @@ class ClientState:
     @ivar keeper: keeps all that on disk.
     @ivar requests: what was asked of other clients, once there was any of it.
     @ivar keys: what the application calls its publishes, by number; only those that are kept.
+    @ivar ended: is told how one of these ended, with its key, a reason code, and words if it failed.
     """
 
     def __init__(self, settings: Settings, lasting: bool = False, keeper: Keeper | None = None) -> None:
@@ -98,6 +99,7 @@ class ClientState:
         self.keeper = keeper
         self.keys: dict[int, str] = {}
         self.requests: Requests | None = None
+        self.ended: Callable[[Outbound, str, int, str], object] | None = None
 
     # Asking
 
@@ -210,9 +212,12 @@ class ClientState:
         """
         A publish is done with, well or not.
         """
-        if item.home and self.keeper is not None:
-            self.keeper.settled(item, reason, words)
-            self.keys.pop(item.ref, None)
+        if not item.home or self.keeper is None:
+            return
+        self.keeper.settled(item, reason, words)
+        key = self.keys.pop(item.ref, None)
+        if key is not None and self.ended is not None:
+            self.ended(item, key, reason, words)
 
     # The end
 
