@@ -192,6 +192,15 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
     def _cannot(self) -> Answer | None:
         return None if self.session.phase == OPEN else fail(self._why())
 
+    def offer(self, item: Outbound) -> None:
+        """
+        Send a message that has been made, or queue it. Who waits for it is in the state's books.
+
+        @raise LocalProtocolError: the server does not take it, or the queue is full.
+        """
+        self._enter()
+        self.session.offer(item)
+
     @property
     def requests(self) -> Requests:
         """
@@ -203,15 +212,6 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         elif not state.lasting:
             state.requests.speaker = self  # an earlier connection was
         return state.requests
-
-    def offer(self, item: Outbound) -> None:
-        """
-        Send a message that has been made, or queue it. Who waits for it is in the state's books.
-
-        @raise LocalProtocolError: the server does not take it, or the queue is full.
-        """
-        self._enter()
-        self.session.offer(item)
 
     def ping(self) -> Answer:
         """

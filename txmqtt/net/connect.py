@@ -5,7 +5,6 @@ C{connect}: from the address of a server to a client that it has accepted. C{con
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from typing import Any, Unpack
 
 from twisted.internet.defer import Deferred
@@ -29,7 +28,7 @@ def connect(
     tls: TLSOption | None = None,
     proxy: str | None = None,
     headers: HeadersOption | None = None,
-    seconds: Callable[[], float] = monotonic,
+    seconds: Callable[[], float] | None = None,
     **options: Unpack[Options],
 ) -> Deferred[MQTTClient]:
     """
@@ -44,7 +43,7 @@ def connect(
     @param proxy: C{socks5://user:password@host:port} or C{http://user:password@host:port}; it resolves the server's
         name.
     @param headers: for C{ws://} and C{wss://}, more headers of the request: a mapping, or what is called for it.
-    @param seconds: a clock that never jumps, seconds.
+    @param seconds: a clock that never jumps, seconds; None: the system's, or that of a C{Clock}.
     @param options: see C{Settings}.
     @return: fires with the client when the server has accepted it. Fails with C{Refused} when it has not, with
         C{TLSFailure} when one side does not trust the other, with C{ProxyFailure} when the proxy did not connect us,
@@ -60,7 +59,7 @@ def connect_over(
     reactor: IReactorTime,
     transport: Any,
     *,
-    seconds: Callable[[], float] = monotonic,
+    seconds: Callable[[], float] | None = None,
     **options: Unpack[Options],
 ) -> Deferred[MQTTClient]:
     """

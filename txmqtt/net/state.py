@@ -98,8 +98,8 @@ class ClientState:
         self.wishes: dict[bytes, Wish] = {}
         self.keeper = keeper
         self.keys: dict[int, str] = {}
-        self.requests: Requests | None = None
         self.ended: Callable[[Outbound, str, int, str], object] | None = None
+        self.requests: Requests | None = None
 
     # Asking
 

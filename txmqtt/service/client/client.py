@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os import PathLike, fspath
-from time import monotonic
 from typing import Any, Unpack
 
 from twisted.internet.defer import Deferred, fail, succeed
 
 from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.properties import Properties
+from txmqtt.net.addresses import Address, TLSOption, endpoint_for
 from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
 from txmqtt.net.asking import Asking
-from txmqtt.net.connect import endpoint_for
 from txmqtt.net.handlers import Callback
+from txmqtt.net.request_verbs import RequestVerbs
+from txmqtt.net.requests import Requests
 from txmqtt.net.settings import Options, Settings
 from txmqtt.net.state import Answer, Ask
+from txmqtt.net.steady import steady
+from txmqtt.net.websocket_headers import HeadersOption
 from txmqtt.service.client.lifecycle import Lifecycle, Plan, Store
 from txmqtt.service.client.outbox import POLICIES, REFUSE
 from txmqtt.service.client.phases import Phase
@@ -33,7 +36,7 @@ from txmqtt.service.client.servers import Server, Servers
 _SESSION = 300
 
 
-class MQTTClientService(Lifecycle, Asking):
+class MQTTClientService(Lifecycle, Asking, RequestVerbs):
     """
     A client of one server, or of several in turn. Start it, make it a child of an application, or both.
 
@@ -48,7 +51,10 @@ class MQTTClientService(Lifecycle, Asking):
         servers: Server | Sequence[Server],
         *,
         reactor: Any = None,
-        seconds: Callable[[], float] = monotonic,
+        tls: TLSOption | Callable[[], object] | None = None,
+        proxy: str | None = None,
+        headers: HeadersOption | None = None,
+        seconds: Callable[[], float] | None = None,
         store: str | PathLike[str] | Store | None = None,
         retry: Retry | None = None,
         credentials: Callable[[], object] | None = None,
@@ -60,7 +66,10 @@ class MQTTClientService(Lifecycle, Asking):
         """
         @param servers: a URL, the description of an endpoint, or an endpoint; or several of them.
         @param reactor: Twisted's, unless given.
-        @param seconds: a clock that never jumps, seconds.
+        @param tls: how to speak TLS where a URL asks for it: C{TLS}, or a callable that gives one, or a Deferred of
+            one, before each attempt. The files that it names are read again when they have changed.
+        @param proxy: see C{connect}; likewise C{headers}.
+        @param seconds: a clock that never jumps, seconds; None: the system's, or that of a C{Clock}.
         @param store: the file that keeps what is promised: publishes that are not acknowledged, QoS 2 messages that are
             not finished, subscriptions. One file is one session.
         @param retry: when to try again.
@@ -81,6 +90,8 @@ class MQTTClientService(Lifecycle, Asking):
             from twisted.internet import reactor as installed
 
             reactor = installed
+        if seconds is None:
+            seconds = steady(reactor)
         if store is not None:
             options.setdefault("clean_start", False)
         if options.get("clean_start", True) and options.get("version", MQTT5) == MQTT5:
@@ -89,12 +100,17 @@ class MQTTClientService(Lifecycle, Asking):
         if store is not None and settings.clean_start:
             raise ValueError("clean_start is True; expected False with a store, which keeps a session")
         self.version = settings.version
+
+        def reach(server: Server, tls: TLSOption | None) -> Address:
+            return endpoint_for(reactor, server, tls=tls, proxy=proxy, headers=headers)
+
         plan = Plan(
             reactor,
             seconds,
             settings,
             Servers(servers, follow_redirects),
-            lambda server: endpoint_for(reactor, server),
+            reach,
+            tls,
             retry or Retry(),
             credentials,
             self._opened_later(store, reactor, seconds),
@@ -102,7 +118,7 @@ class MQTTClientService(Lifecycle, Asking):
             max_waiting,
         )
         for each in plan.servers.all():
-            plan.reach(each)  # what is wrong with it is said now
+            reach(each, None if callable(tls) else tls)  # what is wrong with it is said now
         super().__init__(plan)
 
     @staticmethod
@@ -142,6 +158,15 @@ class MQTTClientService(Lifecycle, Asking):
         if callback is not None and not callable(callback):
             raise TypeError(f"on_message is {callback!r}; expected a callable or None")
         self.state.handlers.otherwise = callback
+
+    @property
+    def requests(self) -> Requests:
+        """
+        See C{RequestVerbs}.
+        """
+        if self.state.requests is None:
+            self.state.requests = Requests(self, self._plan.reactor)
+        return self.state.requests
 
     def whenIdle(self) -> Deferred[None]:
         """

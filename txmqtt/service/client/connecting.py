@@ -21,8 +21,9 @@ from zope.interface import implementer
 
 from txmqtt.codec import reasons
 from txmqtt.codec.errors import ConnectionClosed
+from txmqtt.net.addresses import Address, TLSOption
 from txmqtt.net.client import MQTTClient
-from txmqtt.net.settings import Options, Settings
+from txmqtt.net.settings import Settings
 from txmqtt.net.state import ClientState
 from txmqtt.service.client.servers import Server, Servers
 
@@ -73,13 +74,15 @@ class Attempts:
         servers: Servers,
         settings: Settings,
         state: Callable[[], ClientState],
-        endpoint: Callable[[Server], tuple[IStreamClientEndpoint, Options]],
+        reach: Callable[[Server, TLSOption | None], Address],
+        tls: object,
         credentials: Callable[[], object] | None,
         goodbye: Callable[[MQTTClient], object],
     ) -> None:
         """
         @param state: gives the session that is connected.
-        @param endpoint: makes an endpoint of a server, and what its URL says of us.
+        @param reach: makes an address of a server.
+        @param tls: what it needs for it, or what gives that for each attempt.
         @param credentials: is asked at each attempt who we are.
         @param goodbye: says it to a server.
         """
@@ -88,7 +91,8 @@ class Attempts:
         self._servers = servers
         self._settings = settings
         self._state = state
-        self._endpoint = endpoint
+        self._reach = reach
+        self._tls = tls
         self._credentials = credentials
         self._goodbye = goodbye
 
@@ -124,14 +128,16 @@ class Attempts:
             raise
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
-        endpoint, found = self._endpoint(self._servers.next)
+        server = self._servers.next
+        tls: Any = await _given(self._tls) if callable(self._tls) else self._tls
+        address = self._reach(server, tls)
         state = self._state()
-        given = await self._asked()
-        named = {name: value for name, value in found.items() if getattr(self._settings, name) is None}
+        given = await self._who()
+        named = {name: value for name, value in address.options.items() if getattr(self._settings, name) is None}
         state.settings = replace(self._settings, **{**named, **given})
         building = _Building(lambda: MQTTClient(state, self._clock, self._seconds))
         timeout = self._settings.timeout
-        reaching = endpoint.connect(building)
+        reaching = address.endpoint.connect(building)
         try:
             await (reaching.addTimeout(timeout, self._clock) if timeout else reaching)
         except TimedOut:
@@ -156,15 +162,18 @@ class Attempts:
         self._clock.callLater(0, self._accepted, client)  # when ClientService knows it too
         return handle
 
-    async def _asked(self) -> dict[str, Any]:
+    async def _who(self) -> dict[str, Any]:
         if self._credentials is None:
             return {}
-        given = self._credentials()
-        if isawaitable(given):
-            given = await given
+        given = await _given(self._credentials)
         if not isinstance(given, tuple) or len(given) != 2:
             raise TypeError(f"credentials gave {type(given).__name__}; expected a tuple of user name and password")
         return {"username": given[0], "password": given[1]}
+
+
+async def _given(call: Callable[[], object]) -> object:
+    given = call()
+    return await given if isawaitable(given) else given
 
 
 def nothing() -> Any:

@@ -10,15 +10,15 @@ from typing import Any, Protocol, Self
 from twisted.application.internet import ClientService
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
-from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txmqtt.codec.constants import MQTT5
 from txmqtt.codec.errors import ConnectionClosed, MQTTError
 from txmqtt.codec.properties import Properties
+from txmqtt.net.addresses import Address, TLSOption
 from txmqtt.net.client import MQTTClient
-from txmqtt.net.settings import Options, Settings
+from txmqtt.net.settings import Settings
 from txmqtt.net.state import ClientState
 from txmqtt.service.client.connecting import Attempts, nothing
 from txmqtt.service.client.outbox import Outbox
@@ -53,7 +53,8 @@ class Plan:
     What a client's life depends on.
 
     @ivar reactor: Twisted's, or a test's; C{seconds}: a clock that never jumps.
-    @ivar servers: where it connects; C{reach} makes an endpoint of one, and what its URL says of us.
+    @ivar servers: where it connects; C{reach} makes an address of one.
+    @ivar tls: what TLS needs, or what gives that for each attempt.
     @ivar credentials: gives user name and password for each attempt.
     @ivar queue_full: what becomes of a publish that finds no room; C{max_waiting} may wait for it.
     """
@@ -64,7 +65,8 @@ class Plan:
         seconds: Callable[[], float],
         settings: Settings,
         servers: Servers,
-        reach: Callable[[Server], tuple[IStreamClientEndpoint, Options]],
+        reach: Callable[[Server, TLSOption | None], Address],
+        tls: object,
         retry: Retry,
         credentials: Callable[[], object] | None,
         store: Store | None,
@@ -76,6 +78,7 @@ class Plan:
         self.settings = settings
         self.servers = servers
         self.reach = reach
+        self.tls = tls
         self.retry = retry
         self.credentials = credentials
         self.store = store
@@ -202,6 +205,7 @@ class Lifecycle(Service):
             self._plan.settings,
             lambda: self.state,
             self._plan.reach,
+            self._plan.tls,
             self._plan.credentials,
             self._goodbye,
         )
