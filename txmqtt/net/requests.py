@@ -22,7 +22,6 @@ from txmqtt.codec.errors import LocalProtocolError, RequestFailed
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.topics import topic_error
 from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
-from txmqtt.net.handlers import Callback
 from txmqtt.net.values import Acknowledgement, Message
 
 #: The user property by which a response says that it went wrong, and how.
@@ -62,7 +61,7 @@ class Speaker(Protocol):
     ) -> Deferred[Acknowledgement]: ...
 
     def subscribe(
-        self, filter: str | bytes, callback: Callback | None = None, qos: int = 0
+        self, filter: str | bytes, callback: Callable[[Message], object] | None = None, qos: int = 0
     ) -> Deferred[Acknowledgement]: ...
 
     def unsubscribe(self, filter: str | bytes) -> Deferred[Acknowledgement]: ...
