@@ -54,11 +54,13 @@ class RecordingSink:
     """
     @ivar events: what the conversation told, each a tuple that begins with the verb.
     @ivar tickets: the answers to the messages to come; C{DONE} when there are none.
+    @ivar records: the same for the steps of a session that is kept.
     """
 
     def __init__(self) -> None:
         self.events: list[tuple[object, ...]] = []
         self.tickets: list[Ticket] = []
+        self.records: list[Ticket] = []
         self.upon: Callable[[str], None] = lambda verb: None
 
     def _tell(self, *event: object) -> None:
@@ -67,6 +69,23 @@ class RecordingSink:
 
     def accepted(self, session: ClientSession, packet: Connack) -> None:
         self._tell("accepted", packet.session_present)
+
+    def forgotten(self, session: ClientSession) -> None:
+        if session.lasting:  # to others it is no news
+            self._tell("forgotten")
+
+    def sending(self, session: Verbs, item: Outbound) -> Ticket:
+        return self._record("sending", item.packet_id)
+
+    def released(self, session: Verbs, item: Outbound) -> Ticket:
+        return self._record("released", item.packet_id)
+
+    def releasing(self, session: Verbs, packet_id: int) -> Ticket:
+        return self._record("releasing", packet_id)
+
+    def _record(self, *event: object) -> Ticket:
+        self._tell(*event)
+        return self.records.pop(0) if self.records else DONE
 
     def refused(self, session: ClientSession, packet: Connack) -> None:
         self._tell("refused", packet.reason)
@@ -78,7 +97,7 @@ class RecordingSink:
     def settled(self, session: Verbs, item: Outbound, reason: int, properties: Properties | None) -> None:
         self._tell("settled", item.ref, reason)
 
-    def lapsed(self, session: Verbs, item: Outbound, why: str) -> None:
+    def lapsed(self, session: Verbs, item: Outbound, reason: int, why: str) -> None:
         self._tell("lapsed", item.ref)
 
     def answered(self, session: Verbs, request: Request, reasons: list[int], properties: Properties | None) -> None:

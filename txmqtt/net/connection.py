@@ -22,9 +22,9 @@ from txmqtt.codec.constants import MQTT5, MQTT31
 from txmqtt.codec.errors import ConnectionClosed, Refused
 from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
-from txmqtt.net.handlers import Callback, Handlers
+from txmqtt.net.handlers import Callback
 from txmqtt.net.protocol import MQTTProtocol
-from txmqtt.net.settings import Settings
+from txmqtt.net.state import ClientState
 from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.session.client import ClientSession
 from txmqtt.session.turn import Turn
@@ -46,21 +46,16 @@ class ClientConnection(MQTTProtocol):
 
     session: ClientSession
 
-    def __init__(
-        self,
-        settings: Settings,
-        client_id: str,
-        handlers: Handlers,
-        clock: IReactorTime,
-        seconds: Callable[[], float] = monotonic,
-    ) -> None:
+    def __init__(self, state: ClientState, clock: IReactorTime, seconds: Callable[[], float] = monotonic) -> None:
+        settings = state.settings
         super().__init__(Turn(), clock, seconds, settings.close_timeout)
-        self.client_id = client_id
+        self.state = state
+        self.client_id = state.client_id
         self.version = settings.version
         self.session_present = False
         self.server_properties = Properties()
         self._settings = settings
-        self._handlers = handlers
+        self._handlers = state.handlers
         self._accepted = False
         self._lost = False
         self._refusal: tuple[str, int] | None = None
@@ -80,7 +75,13 @@ class ClientConnection(MQTTProtocol):
         super().connectionMade()
         self._handlers.wake = self._enter
         settings = self._settings
+        keeper = self.state.keeper
+        if keeper is not None:
+            keeper.wake = self._enter
+            self.turn.closing = keeper.flush
         packet = settings.connect_packet(self.client_id)
+        if self.state.lasting and self.state.begun and self.version == MQTT5:
+            packet.clean_start = False  # it was begun anew when the first of these connections was made
         self.session.connect(packet, self._seconds(), settings.maximum_packet_size)
         self.turn.flush()
 
@@ -129,16 +130,44 @@ class ClientConnection(MQTTProtocol):
         """
         See C{ClientSink}.
         """
-        self._accepted = True
+        self._accepted = self.state.begun = True
         self.session_present = packet.session_present
         if packet.properties is not None:
             self.server_properties = packet.properties
-            self.client_id = packet.properties.assigned_client_identifier or self.client_id
-        if not packet.session_present and self.version != MQTT31:  # 3.1 cannot say
-            self._handlers.clear()  # the server has no subscriptions of ours
+            self._named(packet.properties.assigned_client_identifier)
+        self._catch_up()
         ready, self._ready = self._ready, []
         for waiter in ready:
             waiter.callback(self)
+
+    def _named(self, assigned: str | None) -> None:
+        if assigned and assigned != self.client_id:
+            self.client_id = self.state.client_id = assigned
+            if self.state.keeper is not None:
+                self.state.keeper.named(assigned)
+
+    def forgotten(self, session: Verbs) -> None:
+        """
+        See C{ClientSink}.
+        """
+        if self.state.keeper is not None:
+            self.state.keeper.lost()
+        if self.state.lasting:
+            self._restore()
+        elif self.version != MQTT31:  # 3.1 cannot say
+            self._handlers.clear()  # the server has no subscriptions of ours
+
+    def _restore(self) -> None:
+        """
+        Ask again for all that the server had granted.
+        """
+        raise NotImplementedError
+
+    def _catch_up(self) -> None:
+        """
+        Ask what nobody has answered yet.
+        """
+        raise NotImplementedError
 
     def refused(self, session: Verbs, packet: Connack) -> None:
         """

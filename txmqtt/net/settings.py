@@ -54,6 +54,7 @@ class Options(TypedDict, total=False):
     topic_aliases: int
     topic_alias_maximum: int
     write_buffer: int
+    downgrade: bool
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -84,6 +85,8 @@ class Settings:
     @ivar topic_aliases: 5.0: how many topics may be abbreviated in what we send, if the server allows it.
     @ivar topic_alias_maximum: 5.0: how many topics the server may abbreviate.
     @ivar write_buffer: what may wait for a server that reads slowly; QoS 0 beyond it fails, QoS 1 and 2 queue.
+    @ivar downgrade: what the server does not take at this QoS is sent at the highest that it takes, and what it does
+        not retain is sent all the same. Otherwise such a publish fails.
     """
 
     client_id: str = ""
@@ -108,6 +111,7 @@ class Settings:
     topic_aliases: int = 0
     topic_alias_maximum: int = 0
     write_buffer: int = _MIB
+    downgrade: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -205,6 +209,7 @@ _VERSIONS = (3, 4, 5)
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "client_id": ((str,), "str"),
     "clean_start": ((bool,), "True or False"),
+    "downgrade": ((bool,), "True or False"),
     "username": ((str, type(None)), "str or None"),
     "password": ((str, bytes, type(None)), "str, bytes or None"),
     "will": ((Will, type(None)), "Will or None"),

@@ -25,7 +25,7 @@ from txmqtt.codec.packets import Connack, Connect, Disconnect, Packet, Publish
 from txmqtt.session.aliases import SentAliases
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.keepalive import Keepalive
-from txmqtt.session.outgoing import Outgoing
+from txmqtt.session.outgoing import Outbound, Outgoing
 from txmqtt.session.sending import repeat_releases
 from txmqtt.session.sink import ClientSink, Link
 from txmqtt.session.tickets import Ticket
@@ -128,18 +128,29 @@ class ClientSession(Verbs):
                 self.keep_alive = offered.server_keep_alive
             if offered.receive_maximum is not None:
                 window = min(window, offered.receive_maximum)
+            self.choosy = offered.maximum_qos is not None or offered.retain_available == 0
             if self._topic_aliases and offered.topic_alias_maximum:
                 self.sent_aliases = SentAliases(min(self._topic_aliases, offered.topic_alias_maximum))
         # 3.1 cannot say whether there was a session: whoever asked for one goes on as if there was.
-        if not packet.session_present and (self._clean_start or self.version != MQTT31):  # [MQTT5-3.2.2-5]
-            self.books.forget()
+        forgotten = not packet.session_present and (self._clean_start or self.version != MQTT31)  # [MQTT5-3.2.2-5]
+        done: list[Outbound] = []
+        if forgotten:
+            if self.lasting:
+                done = self.books.renew()
+            else:
+                self.books.forget()
             if self.incoming is not None:
                 self.incoming.forget()
         if self.version < MQTT5:
             self.resend_interval = self._resend_interval
         self.phase = OPEN
         self._keepalive = Keepalive(self.keep_alive, self._ping_patience(), self.turn.now)
-        repeat_releases(self, self.books.restart(window))
+        released = self.books.restart(window)
+        if forgotten:
+            self.sink.forgotten(self)
+            for item in done:  # the server that lost the session had taken it over before
+                self.sink.settled(self, item, reasons.SUCCESS, None)
+        repeat_releases(self, released)
         self.nearer(self._role_deadline())
         self.sink.accepted(self, packet)
 
