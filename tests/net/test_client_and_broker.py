@@ -20,7 +20,7 @@ from txmqtt.broker.core import Broker
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.stats import Stats
 from txmqtt.net.auth import Anybody, Realm
-from txmqtt.net.handlers import Callback
+from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.server_factory import BrokerFactory
 from txmqtt.net.settings import Options
 from txmqtt.session.turn import Turn

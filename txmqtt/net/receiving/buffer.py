@@ -1,9 +1,9 @@
 """
 What waits for a receiver that is not ready: bounded, with a policy, and counted.
 
-QoS 1 and 2 messages wait unacknowledged, so that the server sends no more of them than our Receive Maximum (3.x: no more
-than it likes, and too many end the connection); there is always room for these. QoS 0 has no such bound, and gets one
-here.
+QoS 1 and 2 messages wait unacknowledged, so that the server sends no more of them than our Receive Maximum (3.x: no
+more than it likes, and too many end the connection); there is always room for these. QoS 0 has no such bound, and gets
+one here.
 """
 
 from __future__ import annotations

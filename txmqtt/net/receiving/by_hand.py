@@ -21,9 +21,7 @@ class ByHand(Message):
     __slots__ = ("_decide",)
 
     def __init__(self, message: Message, decide: Callable[[int], bool]) -> None:
-        super().__init__(
-            message.topic, message.payload, message.qos, message.retain, message.dup, message._properties
-        )
+        super().__init__(message.topic, message.payload, message.qos, message.retain, message.dup, message._properties)
         self._decide = decide
 
     def acknowledge(self, reason: int = 0) -> bool:

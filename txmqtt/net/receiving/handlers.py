@@ -2,8 +2,9 @@
 The messages of one session, handed to their receivers, and the word to the server when they are dealt with.
 
 A message calls each callback that it is for, once; what is for nobody goes to the catch-all. A callback that returns a
-Deferred, or a coroutine, has dealt with its message when that is done: so long a QoS 1 or 2 message is not acknowledged.
-A callback that fails has dealt with it too, unless its terms say otherwise: the failure is logged and counted.
+Deferred, or a coroutine, has dealt with its message when that is done: so long a QoS 1 or 2 message is not
+acknowledged. A callback that fails has dealt with it too, unless its terms say otherwise: the failure is logged and
+counted.
 """
 
 from __future__ import annotations
@@ -51,21 +52,22 @@ class Handlers(Routing):
 
     # The life of connections
 
-    def accepted(self, kept: bool, identifying: bool) -> None:
+    def offered(self, identifying: bool) -> None:
         """
         The server accepted a connection.
 
-        @param kept: it goes on with the session, subscriptions included.
         @param identifying: it sends subscription identifiers.
         """
         if identifying != self.identifying:
             self.identifying = identifying
             self.forget_routes()
-        if kept:
-            for receiver in self.receivers():
-                receiver.resumed()
-        elif not self.lasting:
-            self.clear()
+
+    def resumed(self) -> None:
+        """
+        It goes on with the session, and sends again what was not acknowledged.
+        """
+        for receiver in self.receivers():
+            receiver.resumed()
 
     def lost(self, why: Exception) -> None:
         """

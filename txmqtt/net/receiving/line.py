@@ -9,7 +9,6 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from txmqtt.codec import reasons
-from txmqtt.net.receiving.buffer import Buffer
 from txmqtt.net.receiving.by_hand import ByHand
 from txmqtt.net.receiving.handlers import Handlers
 from txmqtt.net.receiving.receivers import Callback, Receiver, deferred

@@ -70,10 +70,8 @@ class Routing:
     def identifier(self, filters: Sequence[bytes]) -> int:
         """
         The identifier for a subscription to these filters: the one that they have already, if they and no others have
-        it, so that what is under way with it is not misunderstood; otherwise a new one. 0 where there are none.
+        it, so that what is under way with it is not misunderstood; otherwise a new one.
         """
-        if not self.identifying:
-            return 0
         have = {handler.identifier if handler else 0 for handler in map(self._handlers.get, filters)}
         if len(have) == 1:
             one = have.pop()
