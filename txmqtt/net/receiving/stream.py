@@ -135,10 +135,10 @@ class Messages:
         self._closed = True
         inbox = self._inbox
         inbox.let_go()
+        inbox.empty()
         done: Deferred[Any] = succeed(None)
         if self._asked is not None and not self._keep:
             done = self._unsubscribe(inbox)
-        inbox.empty()
         inbox.end(None)
         return done.addCallbacks(lambda _: None, _unless_refused)
 
