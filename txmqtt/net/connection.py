@@ -27,6 +27,7 @@ from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.receiving.figures import Figures
 from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.state import ClientState
+from txmqtt.net.thread_check import check_thread
 from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.session.client import ClientSession
 from txmqtt.session.turn import Turn
@@ -247,6 +248,7 @@ class ClientConnection(MQTTProtocol):
         if not self._inside:
             self.turn.now = self._seconds()
             if self._flushing is None and self.session.phase != CLOSED:
+                check_thread("a client")  # once a turn, because it is not for nothing
                 self._flushing = self._clock.callLater(0, self._flush)
 
     def _flush(self) -> None:
