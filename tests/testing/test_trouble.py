@@ -16,10 +16,12 @@ from txmqtt import (
     Message,
     MQTTClient,
     MQTTClientFactory,
+    MQTTClientService,
+    Phase,
     Policy,
     Will,
 )
-from txmqtt.codec.packets import Disconnect, Publish
+from txmqtt.codec.packets import Disconnect, Publish, Subscribe
 from txmqtt.testing import MQTTWorld
 
 
@@ -231,3 +233,61 @@ class TroubleTests(WorldTestCase):
         self.mqtt.run(client.subscribe("t"))
         self.mqtt.publish("t")
         self.assertTrue(client.whenClosed().called)
+
+
+class ServiceTests(WorldTestCase):
+    """
+    The client that connects again, as applications have it.
+    """
+
+    def test_backs_off(self) -> None:
+        """
+        When it tries again is known to the second, because nothing is left to chance; what was published meanwhile
+        arrives then.
+        """
+        seen = self.mqtt.watch("t")
+        service = self.mqtt.service(client_id="s")
+        self.assertIs(self.successResultOf(service.whenReady()), service)
+        self.mqtt.advance(20)
+        self.mqtt.down()
+        waiting = service.publish("t", b"p", qos=2)
+        self.mqtt.advance(7.5)  # it tries after 1, 2, 4 and 8 s
+        self.mqtt.up()
+        self.assertIs(service.phase, Phase.WAITING)
+        self.mqtt.advance(0.4)
+        self.assertNoResult(waiting)
+        self.mqtt.advance(0.2)
+        self.successResultOf(waiting)
+        watcher = self.mqtt.connections[0]
+        self.assertFalse(watcher.is_open)
+        self.assertEqual(seen, [])  # whoever watched was cut off too, and does not come back
+
+    def test_subscribes_again(self) -> None:
+        """
+        It subscribes again when the broker has lost its session, and only then.
+        """
+        got: list[Message] = []
+        service = self.mqtt.service(client_id="s", on_message=got.append)
+        self.mqtt.run(service.subscribe("t"))
+        for sessions in (True, False):
+            with self.subTest(sessions=sessions):
+                self.mqtt.restart(sessions=sessions)
+                self.mqtt.run(service.whenReady(), within=30)
+                self.mqtt.publish("t", b"p")
+                packets = self.mqtt.connection("s").from_client
+                self.assertEqual(any(isinstance(packet, Subscribe) for packet in packets), not sessions)
+        self.assertEqual(payloads(got), [b"p", b"p"])
+
+    def test_notices(self) -> None:
+        """
+        A service made by the application itself, with nothing but the clock and the URL, notices a pulled cable.
+        """
+        service = MQTTClientService(self.mqtt.url, reactor=self.mqtt.clock, client_id="s", keep_alive=10)
+        self.addCleanup(service.stopService)
+        service.startService()
+        self.mqtt.run(service.whenReady())
+        self.mqtt.connection("s").stall()
+        self.mqtt.advance(10)
+        self.assertIsNot(service.phase, Phase.CONNECTED)
+        self.mqtt.run(service.whenReady(), within=10)
+        self.assertEqual([connection.client_id for connection in self.mqtt.connections], ["s", "s"])

@@ -138,6 +138,33 @@ class WireTests(SynchronousTestCase):
         self.here.write(b"too late")
         self.assertEqual(list(self.clock.getDelayedCalls()), [])
 
+    def test_lose_into_silence(self) -> None:
+        """
+        Who closes a stalled connection is rid of it, as far as a system would have taken what was written; the other
+        gets it, and hears of the end, when it hears again. Until then whoever wrote more waits.
+        """
+        self.connection.stall()
+        self.here.write(bytes(65_536))
+        self.here.loseConnection()
+        self.there.write(bytes(65_537))
+        self.there.loseConnection()
+        self.clock.advance(100)
+        self.assertEqual((self.why(self.here), self.why(self.there)), (ConnectionDone, None))
+        self.connection.resume()
+        self.assertEqual(self.why(self.there), ConnectionDone)
+
+    def test_last_words(self) -> None:
+        """
+        What was written last arrives also when whoever wrote it is gone.
+        """
+        self.connection.slow(1)
+        self.here.write(b"bye")
+        self.here.loseConnection()
+        self.clock.advance(0)
+        self.assertFalse(self.here.connected)
+        self.clock.advance(3)
+        self.assertEqual((self.heard(self.there), self.why(self.there)), (b"bye", ConnectionDone))
+
     def test_lose_with_a_producer(self) -> None:
         """
         C{loseConnection} waits for a producer to have its say.

@@ -63,8 +63,10 @@ class Run:
         running: Any = reactor
         if self._debug:
             _log_to_stderr()
-        running.callWhenRunning(self._start, running, job)
-        running.run(installSignalHandlers=False)
+        # From within the loop, since the reactor installs handlers of its own as it starts; it needs the one for
+        # processes that have ended.
+        running.callLater(0, self._start, running, job)
+        running.run()
         return self.status
 
     def _start(self, reactor: Any, job: Job) -> None:

@@ -20,7 +20,7 @@ from txmqtt.net.handshake import WebSocketSettings
 from txmqtt.net.services import ServiceEndpoint
 from txmqtt.net.settings import Options
 from txmqtt.net.tunnel import through
-from txmqtt.net.urls import URL, Complaint, place, read_url
+from txmqtt.net.urls import URL, Complaint, is_address, place, read_url
 from txmqtt.net.websocket_headers import HeadersEndpoint, HeadersOption
 
 _EXPECTED = (
@@ -167,6 +167,8 @@ def _unix(reactor: Any, to: str, tls: TLSOption | None) -> Address:
     if not path.startswith("/") or not path.strip("/") or re.search(r"[?#\x00-\x1f]", path):
         raise ValueError("cannot connect to unix:// without an absolute path; expected unix:///path")
     path = unquote(path)
+    if "\0" in path:
+        raise ValueError("cannot connect to unix:// with a NUL in its path; expected unix:///path")
     return Address(f"unix://{path}", _over(reactor, UNIXClientEndpoint(reactor, path), tls))
 
 
@@ -188,7 +190,7 @@ def _check(url: URL, scheme: _Scheme, tls: TLSOption | None, headers: HeadersOpt
             raise _COMPLAINT(url.scheme, "with a query")
         if headers is not None:
             raise ValueError(f"headers means nothing with {url.scheme}://; expected ws:// or wss://")
-    if scheme.service and (url.port is not None or ":" in url.host):
+    if scheme.service and (url.port is not None or is_address(url.host)):
         raise _COMPLAINT(url.scheme, "with a port or an address; DNS says where the servers of a domain are")
     if tls is not None and not scheme.secure:
         raise ValueError(f"tls is given, but {url.scheme}:// is without TLS; expected mqtts://, wss:// or mqtts+srv://")

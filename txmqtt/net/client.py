@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txmqtt.codec import reasons
-from txmqtt.codec.constants import PUBLISH, SUBSCRIBE
+from txmqtt.codec.constants import MQTT5, PUBLISH, SUBSCRIBE
 from txmqtt.codec.errors import LocalProtocolError, Refused
 from txmqtt.codec.packets import Publish
 from txmqtt.codec.properties import Properties
@@ -38,6 +38,10 @@ from txmqtt.session.voice import OPEN
 
 #: When a turn has published so much, bytes, it is written before the turn ends, and who awaits it lets others go on.
 _ENOUGH = 65_536
+
+#: 3.x: when so many messages have been withheld the connection ends, so that they come again: a server that has as
+#: many under way sends no more, and it does not say how many that is.
+_WITHHELD = 10
 
 _log = Logger()
 
@@ -73,6 +77,8 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         session.lasting = state.lasting
         session.kept = state.keeper is not None
         session.downgrade = settings.downgrade
+        if settings.version < MQTT5:  # the server's window is not known, and these take places in it
+            session.withheld_limit = min(_WITHHELD, settings.receive_limit)
         state.client = self
 
     @staticmethod
@@ -161,7 +167,7 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         """
         self._enter()
         if ask.kind == SUBSCRIBE:
-            self.session.subscribe(ask.subscriptions, ask.properties, ref)
+            self.session.subscribe(ask.subscriptions, ask.said(self._handlers.identifying), ref)
         else:
             self.session.unsubscribe(ask.filters, ask.properties, ref)
 

@@ -23,8 +23,9 @@ from txmqtt.codec.errors import ConnectionClosed, LocalProtocolError, Refused, T
 from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
 from txmqtt.net.exchange import Exchange
-from txmqtt.net.handlers import Callback
 from txmqtt.net.protocol import MQTTProtocol
+from txmqtt.net.receiving.figures import Figures
+from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.state import ClientState
 from txmqtt.net.tls_failures import understood
 from txmqtt.net.values import DONE, Acknowledgement
@@ -58,7 +59,9 @@ class ClientConnection(MQTTProtocol):
         self.server_properties = Properties()
         self._settings = settings
         self._handlers = state.handlers
+        self._pressure = state.handlers.pressure
         self._accepted = False
+        self._fresh = False  # the server began the session anew
         self._lost = False
         self._refusal: tuple[str, int, Properties | None] | None = None
         self._distrust: TLSFailure | None = None
@@ -78,6 +81,7 @@ class ClientConnection(MQTTProtocol):
         """
         super().connectionMade()
         self._handlers.wake = self._enter
+        self._pressure.attach(self)
         settings = self._settings
         keeper = self.state.keeper
         if keeper is not None:
@@ -116,14 +120,21 @@ class ClientConnection(MQTTProtocol):
         """
         How many message callbacks have failed.
         """
-        return self._handlers.failures
+        return self._handlers.figures.failed
 
     @property
     def unclaimed(self) -> int:
         """
         How many messages found neither a callback nor C{on_message}.
         """
-        return self._handlers.unclaimed
+        return self._handlers.figures.unclaimed
+
+    @property
+    def figures(self) -> Figures:
+        """
+        What became of the messages that came, in numbers.
+        """
+        return self._handlers.figures
 
     # Opening
 
@@ -148,6 +159,9 @@ class ClientConnection(MQTTProtocol):
         if packet.properties is not None:
             self.server_properties = packet.properties
             self._named(packet.properties.assigned_client_identifier)
+        if not self._fresh:
+            self._handlers.offered(self._identifying())
+            self._handlers.resumed()
         self._catch_up()
         ready, self._ready = self._ready, []
         for waiter in ready:
@@ -163,6 +177,8 @@ class ClientConnection(MQTTProtocol):
         """
         See C{ClientSink}.
         """
+        self._fresh = True
+        self._handlers.offered(self._identifying())
         if self.state.keeper is not None:
             self.state.keeper.lost()
         if self.state.lasting:
@@ -171,6 +187,9 @@ class ClientConnection(MQTTProtocol):
             self._handlers.clear()  # the server has no subscriptions of ours
             if self.state.requests is not None:
                 self.state.requests.unsubscribed()
+
+    def _identifying(self) -> bool:
+        return self.version == MQTT5 and self.session.offered.subscription_identifier_available != 0
 
     def _restore(self) -> None:
         """
@@ -241,6 +260,8 @@ class ClientConnection(MQTTProtocol):
     def _flush(self) -> None:
         self._flushing = None
         self.turn.now = self._seconds()
+        if self._pressure.full or self._pressure.held:
+            self._pressure.check()
         self.turn.flush()
         if self._unwritten and not self.session.paused:
             self._written()
@@ -254,9 +275,45 @@ class ClientConnection(MQTTProtocol):
             self.session.feed(data, self._seconds())
         finally:
             self._inside = False
+        if self._pressure.full or self._pressure.held:
+            self._pressure.check()
         self.turn.flush()
         if self._unwritten and not self.session.paused:
             self._written()
+
+    def _ring(self) -> None:
+        super()._ring()
+        if self._pressure.held:  # a ping may have become due
+            self._pressure.check()
+            self.turn.flush()
+
+    # Reading: see C{Pressure}
+
+    @property
+    def awaits(self) -> bool:
+        """
+        The server has something to say that is waited for.
+        """
+        return self.session.phase != OPEN or self.session.awaits
+
+    def stop_reading(self) -> None:
+        """
+        Take no more from the server.
+        """
+        self.session.reading = False
+        self.hold()
+
+    def read_on(self) -> None:
+        """
+        Take what there is, and what comes.
+        """
+        inside, self._inside = self._inside, True
+        try:
+            self.session.proceed()
+        finally:
+            self._inside = inside
+        if not self._pressure.held:
+            self.release()
 
     def resumeProducing(self) -> None:
         """
@@ -309,6 +366,7 @@ class ClientConnection(MQTTProtocol):
             self._end = ("we disconnected", reason, False, None)
         if message:
             _log.info("{client!r}: {why}", client=self.client_id, why=self._end[0])
+        self._pressure.detach(self)
         super().close(reason, message, abort)
         self._over(written=not abort)
 
@@ -317,6 +375,7 @@ class ClientConnection(MQTTProtocol):
         See C{MQTTProtocol}.
         """
         super().connectionLost(reason)
+        self._pressure.detach(self)
         self._lost = True
         if self._end is None:
             when = "" if self._accepted else " before the server answered"
@@ -343,6 +402,7 @@ class ClientConnection(MQTTProtocol):
             self._exchange.lost(self._why)
         for waiter in ready:
             waiter.errback(self._why_not_ready())
+        self._handlers.lost(self._why())
 
     def _abandon(self, written: bool) -> None:
         """

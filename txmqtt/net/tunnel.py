@@ -158,6 +158,8 @@ def through(reactor: Any, proxy: object) -> Reach:
     url = read_url(proxy, complaint)
     if url.scheme not in _KINDS:
         raise complaint(url.scheme)
+    if not url.host:
+        raise complaint(url.scheme, "without a host")
     if url.path not in ("", "/") or url.query:
         raise complaint(url.scheme, "a path or a query means nothing there")
     speak, usual = _KINDS[url.scheme]

@@ -2,8 +2,8 @@
 A transport in memory: bytes under way, read by the other end when the clock gets to it, as a reactor would read them.
 
 It keeps the habits of Twisted's TCP transports: nothing is lost or read before the next turn, C{loseConnection} waits
-for what was written and for a producer, a producer is paused when 64 KiB wait, and an exception in C{dataReceived}
-ends the connection.
+for a producer and until the system would have taken what was written, a producer is paused when 64 KiB wait, and an
+exception in C{dataReceived} ends the connection.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _log = Logger()
 
 #: Bytes that are read at a time, and that may wait before a producer is paused.
 _READ = 65_536
+#: So many bytes a system takes at least: whoever wrote no more may close and need not stay to see them arrive.
+_TAKEN = 65_536
 #: On a slow wire, seconds between two reads, if a byte takes no longer.
 _PACE = 0.1
 
@@ -48,7 +50,7 @@ class MemoryTransport:
     @ivar stalled: nothing that is written here arrives.
     @ivar rate: so much of it arrives, bytes a second; 0 for all at once.
     @ivar connected: it is neither lost nor closed.
-    @ivar disconnecting: it is to be closed when all has arrived that was written.
+    @ivar disconnecting: it is to be closed.
     """
 
     other: MemoryTransport
@@ -227,7 +229,12 @@ class MemoryTransport:
         self._move_on()
 
     def _move_on(self) -> None:
-        if self._moving is not None or self.stalled or not self.other.reads:
+        other = self.other
+        if self._moving is not None or self.stalled:
+            return
+        if other.disconnecting and self._last_words is not None:
+            self.waiting.clear()  # it does not read, and nobody reads what it has still to say
+        elif not other.reads:
             return
         if self.waiting:
             size, delay = _READ, 0.0
@@ -254,7 +261,7 @@ class MemoryTransport:
         data = bytes(self.waiting[:size])
         del self.waiting[:size]
         self.other.arrived(data)
-        if not self.waiting and self.connected:
+        if self.connected:
             self._drained()
         self._move_on()
 
@@ -272,11 +279,12 @@ class MemoryTransport:
 
     def _drained(self) -> None:
         producer = self.producer
-        if producer is not None and (self._held or not self.streaming):
+        if producer is None:
+            if self.disconnecting and self._ending is None:
+                self._close()
+        elif not self.waiting and (self._held or not self.streaming):
             self._held = False
             producer.resumeProducing()  # type: ignore[attr-defined]
-        elif self.disconnecting and self._ending is None:
-            self._close()
 
     def _finish(self) -> None:
         """
@@ -299,7 +307,7 @@ class MemoryTransport:
 
     def _close(self) -> None:
         self._ending = None
-        if not self.waiting and self.producer is None:
+        if len(self.waiting) <= _TAKEN and self.producer is None:
             self.end(Failure(ConnectionDone()))
 
     def _drop(self) -> None:

@@ -18,7 +18,7 @@ from txmqtt.codec.properties import Properties
 from txmqtt.net.addresses import Address, TLSOption, endpoint_for
 from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
 from txmqtt.net.asking import Asking
-from txmqtt.net.handlers import Callback
+from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.request_verbs import RequestVerbs
 from txmqtt.net.requests import Requests
 from txmqtt.net.settings import Options, Settings
@@ -100,6 +100,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         if store is not None and settings.clean_start:
             raise ValueError("clean_start is True; expected False with a store, which keeps a session")
         self.version = settings.version
+        self._clock = reactor
 
         def reach(server: Server, tls: TLSOption | None) -> Address:
             return endpoint_for(reactor, server, tls=tls, proxy=proxy, headers=headers)

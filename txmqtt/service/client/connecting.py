@@ -13,7 +13,6 @@ from inspect import isawaitable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
@@ -138,10 +137,10 @@ class Attempts:
         building = _Building(lambda: MQTTClient(state, self._clock, self._seconds))
         timeout = self._settings.timeout
         reaching = address.endpoint.connect(building)
-        try:
-            await (reaching.addTimeout(timeout, self._clock) if timeout else reaching)
-        except TimedOut:
-            raise ConnectionClosed(f"no connection within {timeout:g} s", remote=True) from None
+        if timeout:
+            too_late = ConnectionClosed(f"no connection within {timeout:g} s", remote=True)
+            reaching.addTimeout(timeout, self._clock, lambda _, __: Failure(too_late))
+        await reaching
         client = building.client
         assert client is not None
         try:

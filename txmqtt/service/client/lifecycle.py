@@ -252,7 +252,8 @@ class Lifecycle(Service):
         """
         How long to wait, seconds; not at all while there is another server that has not been tried.
         """
-        return self._plan.retry.delay(self._failures) if self._plan.servers.round else 0.0
+        servers = self._plan.servers
+        return self._plan.retry.delay(-(-self._failures // len(servers))) if servers.round else 0.0
 
     def _give_up(self, error: Exception) -> None:
         if self.running:

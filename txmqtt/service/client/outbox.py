@@ -96,6 +96,8 @@ class Outbox:
         return answer
 
     def _offer(self, item: Outbound) -> None:
+        if item.until or item.message.expires_at:
+            self._arm()
         if self._line or not self._room(item):
             if self._policy == WAIT and len(self._line) < self._limit:
                 self._line.append(item)
@@ -137,8 +139,6 @@ class Outbox:
         if state.keeper is not None and item.qos and not item.home:
             state.keep(item)
             self._flush_soon()
-        if item.until or item.message.expires_at:
-            self._arm()
 
     def _flush_soon(self) -> None:
         if self._flushing is None:

@@ -52,6 +52,9 @@ class Servers:
     def round(self) -> bool:
         return self._at == 0 and self._other is None
 
+    def __len__(self) -> int:
+        return len(self._servers)
+
     def all(self) -> list[Server]:
         """
         All that were given.
@@ -70,13 +73,13 @@ class Servers:
         """
         reference = self._reference(error)
         tried, self._other = self._other, None
-        if reference is None:
+        if reference is None or not reference.strip():
             if tried is None:
                 self._at = (self._at + 1) % len(self._servers)
             return
         self._hops += 1
         where = _elsewhere(self._servers[self._at], reference)
-        if error.reason == reasons.SERVER_MOVED:  # type: ignore[attr-defined]
+        if isinstance(error, Refused | ConnectionClosed) and error.reason == reasons.SERVER_MOVED:
             self._servers[self._at] = where
         else:
             self._other = where
@@ -86,7 +89,7 @@ class Servers:
             return None
         if error.reason not in (reasons.USE_ANOTHER_SERVER, reasons.SERVER_MOVED):
             return None
-        return getattr(error, "server_reference", None)
+        return error.server_reference or None
 
 
 def _elsewhere(server: Server, reference: str) -> Server:
@@ -94,7 +97,7 @@ def _elsewhere(server: Server, reference: str) -> Server:
     The first of the servers that a server names (section 4.11 of MQTT 5.0 suggests C{host} or C{host:port}, and blanks
     between several), reached as that server was: as safely, and with the same name and password.
     """
-    first = reference.split()[0] if reference.split() else reference
+    first = reference.split()[0]
     if not isinstance(server, str) or "://" not in server:
         return first if "://" in first else f"mqtt://{first}"
     url = urlsplit(server)
