@@ -19,8 +19,10 @@ from txmqtt.net.client import MQTTClient
 from txmqtt.net.connect import connect
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.plugins import BrokerPlugin, IBrokerPluginFactory
+from txmqtt.net.threads import FromThread
 from txmqtt.net.values import Acknowledgement, Message, QoS, Will
 from txmqtt.service.broker import BrokerService, makeBroker
+from txmqtt.service.client import MQTTClientService, Phase, Retry
 from txmqtt.service.listener import CannotListen, Place
 
 __all__ = [
@@ -29,14 +31,17 @@ __all__ = [
     "BrokerService",
     "CannotListen",
     "ConnectionClosed",
+    "FromThread",
     "IBrokerPluginFactory",
     "IMQTTUser",
     "Identity",
     "LocalProtocolError",
     "MQTTClient",
     "MQTTClientFactory",
+    "MQTTClientService",
     "MQTTError",
     "Message",
+    "Phase",
     "Place",
     "Policy",
     "Properties",
@@ -46,6 +51,7 @@ __all__ = [
     "ReasonCode",
     "Refused",
     "RemoteProtocolError",
+    "Retry",
     "User",
     "Will",
     "__version__",

@@ -17,14 +17,17 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txmqtt.codec import reasons
 from txmqtt.codec.constants import MQTT5, MQTT31
-from txmqtt.codec.errors import ConnectionClosed, Refused
+from txmqtt.codec.errors import ConnectionClosed, LocalProtocolError
 from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
-from txmqtt.net.handlers import Callback, Handlers
+from txmqtt.net.ending import Ending
+from txmqtt.net.exchange import Exchange
 from txmqtt.net.protocol import MQTTProtocol
-from txmqtt.net.settings import Settings
+from txmqtt.net.receiving.figures import Figures
+from txmqtt.net.receiving.receivers import Callback
+from txmqtt.net.state import ClientState
+from txmqtt.net.thread_check import check_thread
 from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.session.client import ClientSession
 from txmqtt.session.turn import Turn
@@ -46,25 +49,22 @@ class ClientConnection(MQTTProtocol):
 
     session: ClientSession
 
-    def __init__(
-        self,
-        settings: Settings,
-        client_id: str,
-        handlers: Handlers,
-        clock: IReactorTime,
-        seconds: Callable[[], float] = monotonic,
-    ) -> None:
+    def __init__(self, state: ClientState, clock: IReactorTime, seconds: Callable[[], float] = monotonic) -> None:
+        settings = state.settings
         super().__init__(Turn(), clock, seconds, settings.close_timeout)
-        self.client_id = client_id
+        self.state = state
+        self.client_id = state.client_id
         self.version = settings.version
         self.session_present = False
         self.server_properties = Properties()
         self._settings = settings
-        self._handlers = handlers
+        self._handlers = state.handlers
+        self._pressure = state.handlers.pressure
         self._accepted = False
+        self._fresh = False  # the server began the session anew
         self._lost = False
-        self._refusal: tuple[str, int] | None = None
-        self._end: tuple[str, int, bool] | None = None  # words, reason, and whether it was the other side
+        self._ending = Ending()
+        self._exchange: Exchange | None = None
         self._ready: list[Deferred[Any]] = []
         self._closed: list[Deferred[ConnectionClosed]] = []
         self._unwritten: list[Deferred[Acknowledgement]] = []  # of QoS 0, until the turn ends or the server reads
@@ -79,10 +79,26 @@ class ClientConnection(MQTTProtocol):
         """
         super().connectionMade()
         self._handlers.wake = self._enter
+        self._pressure.attach(self)
         settings = self._settings
-        packet = settings.connect_packet(self.client_id)
-        self.session.connect(packet, self._seconds(), settings.maximum_packet_size)
+        keeper = self.state.keeper
+        if keeper is not None:
+            keeper.wake = self._enter
+            self.turn.closing = keeper.flush
+        if settings.authentication is None:
+            self._say_connect()
+        else:
+            make, timeout = settings.authentication, settings.timeout
+            self._exchange = Exchange(make, self.session, self._enter, self._clock, timeout)
+            self._exchange.begin(self._say_connect)
         self.turn.flush()
+
+    def _say_connect(self, method: str | None = None, data: bytes | None = None) -> None:
+        settings = self._settings
+        packet = settings.connect_packet(self.client_id, method, data)
+        if self.state.lasting and self.state.begun and self.version == MQTT5:
+            packet.clean_start = False  # it was begun anew when the first of these connections was made
+        self.session.connect(packet, self._seconds(), settings.maximum_packet_size)
 
     @property
     def on_message(self) -> Callback | None:
@@ -102,14 +118,21 @@ class ClientConnection(MQTTProtocol):
         """
         How many message callbacks have failed.
         """
-        return self._handlers.failures
+        return self._handlers.figures.failed
 
     @property
     def unclaimed(self) -> int:
         """
         How many messages found neither a callback nor C{on_message}.
         """
-        return self._handlers.unclaimed
+        return self._handlers.figures.unclaimed
+
+    @property
+    def figures(self) -> Figures:
+        """
+        What became of the messages that came, in numbers.
+        """
+        return self._handlers.figures
 
     # Opening
 
@@ -119,8 +142,8 @@ class ClientConnection(MQTTProtocol):
         """
         if self.session.phase == OPEN:
             return succeed(self)
-        if self._end is not None:
-            return fail(self._why_not_ready())
+        if self._ending.known:
+            return fail(self._ending.refusal())
         ready: Deferred[Any] = Deferred(self._ready.remove)
         self._ready.append(ready)
         return ready
@@ -129,27 +152,92 @@ class ClientConnection(MQTTProtocol):
         """
         See C{ClientSink}.
         """
-        self._accepted = True
+        self._accepted = self.state.begun = True
         self.session_present = packet.session_present
         if packet.properties is not None:
             self.server_properties = packet.properties
-            self.client_id = packet.properties.assigned_client_identifier or self.client_id
-        if not packet.session_present and self.version != MQTT31:  # 3.1 cannot say
-            self._handlers.clear()  # the server has no subscriptions of ours
+            self._named(packet.properties.assigned_client_identifier)
+        if not self._fresh:
+            self._handlers.offered(self._identifying())
+            self._handlers.resumed()
+        self._catch_up()
         ready, self._ready = self._ready, []
         for waiter in ready:
             waiter.callback(self)
+
+    def _named(self, assigned: str | None) -> None:
+        if assigned and assigned != self.client_id:
+            self.client_id = self.state.client_id = assigned
+            if self.state.keeper is not None:
+                self.state.keeper.named(assigned)
+
+    def forgotten(self, session: Verbs) -> None:
+        """
+        See C{ClientSink}.
+        """
+        self._fresh = True
+        self._handlers.offered(self._identifying())
+        if self.state.keeper is not None:
+            self.state.keeper.lost()
+        if self.state.lasting:
+            self._restore()
+        elif self.version != MQTT31:  # 3.1 cannot say
+            self._handlers.clear()  # the server has no subscriptions of ours
+            if self.state.requests is not None:
+                self.state.requests.unsubscribed()
+
+    def _identifying(self) -> bool:
+        return self.version == MQTT5 and self.session.offered.subscription_identifier_available != 0
+
+    def _restore(self) -> None:
+        """
+        Ask again for all that the server had granted.
+        """
+        raise NotImplementedError
+
+    def _catch_up(self) -> None:
+        """
+        Ask what nobody has answered yet.
+        """
+        raise NotImplementedError
 
     def refused(self, session: Verbs, packet: Connack) -> None:
         """
         See C{ClientSink}.
         """
-        words = f"the server refused the connection: {reasons.name(packet.reason)}{told(packet.properties)}"
-        if packet.reason == reasons.UNSUPPORTED_PROTOCOL_VERSION:
-            words += f"; it does not take version {self.version}"
-            if self.version == MQTT5:
-                words += ", try 4, which is MQTT 3.1.1"
-        self._refusal = (words, packet.reason)
+        self._ending.refused(packet, self.version)
+
+    # Who is who
+
+    def challenged(self, session: Verbs, data: bytes | None) -> None:
+        """
+        See C{ClientSink}.
+        """
+        assert self._exchange is not None
+        self._exchange.challenged(data)
+
+    def convinced(self, session: Verbs, data: bytes | None) -> None:
+        """
+        See C{ClientSink}.
+        """
+        assert self._exchange is not None
+        self._exchange.convinced(data)
+
+    def reauthenticate(self) -> Deferred[None]:
+        """
+        5.0: prove again who we are, with a fresh one of what C{authentication} makes. Whoever asks while that is under
+        way waits for the same. All else goes on meanwhile.
+
+        @return: fires when the server is convinced, and trusted. Fails with what the authenticator raised when there
+            was nothing to begin with; the connection is as it was then. Fails with C{ConnectionClosed} when it went
+            wrong later, or took longer than C{timeout}: that ends the connection.
+        """
+        if self._exchange is None:
+            return fail(LocalProtocolError("reauthenticate without the option authentication"))
+        if self.session.phase != OPEN:
+            return fail(self._why())
+        self._enter()
+        return self._exchange.renew()
 
     # One write for each turn
 
@@ -160,11 +248,14 @@ class ClientConnection(MQTTProtocol):
         if not self._inside:
             self.turn.now = self._seconds()
             if self._flushing is None and self.session.phase != CLOSED:
+                check_thread("a client")  # once a turn, because it is not for nothing
                 self._flushing = self._clock.callLater(0, self._flush)
 
     def _flush(self) -> None:
         self._flushing = None
         self.turn.now = self._seconds()
+        if self._pressure.full or self._pressure.held:
+            self._pressure.check()
         self.turn.flush()
         if self._unwritten and not self.session.paused:
             self._written()
@@ -178,9 +269,45 @@ class ClientConnection(MQTTProtocol):
             self.session.feed(data, self._seconds())
         finally:
             self._inside = False
+        if self._pressure.full or self._pressure.held:
+            self._pressure.check()
         self.turn.flush()
         if self._unwritten and not self.session.paused:
             self._written()
+
+    def _ring(self) -> None:
+        super()._ring()
+        if self._pressure.held:  # a ping may have become due
+            self._pressure.check()
+            self.turn.flush()
+
+    # Reading: see C{Pressure}
+
+    @property
+    def awaits(self) -> bool:
+        """
+        The server has something to say that is waited for.
+        """
+        return self.session.phase != OPEN or self.session.awaits
+
+    def stop_reading(self) -> None:
+        """
+        Take no more from the server.
+        """
+        self.session.reading = False
+        self.hold()
+
+    def read_on(self) -> None:
+        """
+        Take what there is, and what comes.
+        """
+        inside, self._inside = self._inside, True
+        try:
+            self.session.proceed()
+        finally:
+            self._inside = inside
+        if not self._pressure.held:
+            self.release()
 
     def resumeProducing(self) -> None:
         """
@@ -218,20 +345,12 @@ class ClientConnection(MQTTProtocol):
         """
         See C{Link}.
         """
-        if self._end is not None:
+        if self._ending.known:
             return
-        goodbye = self.session.goodbye
-        if goodbye is not None:
-            words = f"the server closed the connection: {reasons.name(reason)}{told(goodbye.properties)}"
-            self._end = (words, reason, True)
-        elif self._refusal is not None:
-            self._end = (*self._refusal, True)
-        elif message:
-            self._end = (f"we closed the connection: {message} ({reasons.name(reason)})", reason, False)
-        else:
-            self._end = ("we disconnected", reason, False)
+        self._ending.closed(reason, message, self.session.goodbye)
         if message:
-            _log.info("{client!r}: {why}", client=self.client_id, why=self._end[0])
+            _log.info("{client!r}: {why}", client=self.client_id, why=str(self._ending))
+        self._pressure.detach(self)
         super().close(reason, message, abort)
         self._over(written=not abort)
 
@@ -240,11 +359,10 @@ class ClientConnection(MQTTProtocol):
         See C{MQTTProtocol}.
         """
         super().connectionLost(reason)
+        self._pressure.detach(self)
         self._lost = True
-        if self._end is None:
-            when = "" if self._accepted else " before the server answered"
-            words = f"the connection was lost{when}: {reason.getErrorMessage()}"
-            self._end = (words, reasons.UNSPECIFIED_ERROR, True)
+        if not self._ending.known:
+            self._ending.lost(reason, self._accepted)
             self._over(written=False)
         closed, self._closed = self._closed, []
         for waiter in closed:
@@ -261,8 +379,11 @@ class ClientConnection(MQTTProtocol):
             self._flushing = None
         ready, self._ready = self._ready, []
         self._abandon(written)
+        if self._exchange is not None:
+            self._exchange.lost(self._why)
         for waiter in ready:
-            waiter.errback(self._why_not_ready())
+            waiter.errback(self._ending.refusal())
+        self._handlers.lost(self._why())
 
     def _abandon(self, written: bool) -> None:
         """
@@ -271,18 +392,6 @@ class ClientConnection(MQTTProtocol):
         raise NotImplementedError
 
     def _why(self) -> ConnectionClosed:
-        words, reason, remote = self._end or ("not connected yet", reasons.UNSPECIFIED_ERROR, False)
-        return ConnectionClosed(words, reason, remote)
-
-    def _why_not_ready(self) -> Exception:
-        return Refused(*self._refusal) if self._refusal is not None else self._why()
-
-
-def told(properties: Properties | None) -> str:
-    """
-    What the server had to say about it.
-    """
-    if properties is None:
-        return ""
-    words = f", {properties.reason_string!r}" if properties.reason_string else ""
-    return words + (f", use {properties.server_reference!r}" if properties.server_reference else "")
+        if self._exchange is not None:
+            self._ending.cause = self._exchange.error
+        return self._ending.error()
