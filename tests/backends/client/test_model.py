@@ -121,6 +121,8 @@ class Client(RuleBasedStateMachine):
         packet_id = next(number for number in range(1, 1000) if number not in taken)
         self.number += 1
         self.program.send(name, packet_id)
+        if name not in self.disk.promises:
+            self.refusable.add(self.program.tickets[-1])
         now = self.now
         now.promises[name] = (packet_id, False, now.promises[name][2])
         now.marks[name] = self.number

@@ -167,7 +167,27 @@ class EndTests(StoreTestCase):
         self.assertRaises(StoreError, store.recall)
         self.successResultOf(store.close())
         self.successResultOf(store.close())
+
+    def test_open_again(self) -> None:
+        """
+        A store that was closed, or is being closed, can be opened again; one that is open can't.
+        """
+        store = self.program.store
         self.assertRaises(RuntimeError, store.open)
+        self.program.queue("a", 2)
+        self.program.send("a", 1)
+        for wait in (True, False):
+            closed = store.close()
+            if wait:
+                self.program.work()
+            opened = store.open()
+            self.program.work()
+            self.successResultOf(closed)
+            (promise,) = self.successResultOf(opened).promises
+            self.assertEqual(promise.packet_id, 1)
+            self.program.receive(5)
+            self.program.write()
+            self.assertEqual(self.program.reasons()[-1], 0)
 
     def test_recall(self) -> None:
         """

@@ -140,15 +140,16 @@ class PromiseTests(StoreTestCase):
         )
         message = Message("t/ü".encode(), bytes(range(256)), 2, True, properties, 5_000.25)
         self.program.queue("a", 1, message=message)
+        self.program.items["a"].until = 7_000.5
         self.program.queue("empty", 0, message=Message(b"t", b""))
         self.program.write()
         first, second = self.program.kill().promises
         found = first.message
         self.assertEqual((found.topic, found.payload, found.qos), (message.topic, message.payload, 2))
-        self.assertEqual((found.retain, found.expires_at, first.qos), (True, 5_000.25, 1))
+        self.assertEqual((found.retain, found.expires_at, first.qos, first.until), (True, 5_000.25, 1, 7_000.5))
         self.assertEqual(found.properties, properties)
         self.assertEqual((second.message.payload, second.message.properties, second.qos), (b"", None, 0))
-        self.assertEqual((second.message.retain, second.message.expires_at), (False, 0.0))
+        self.assertEqual((second.message.retain, second.message.expires_at, second.until), (False, 0.0, 0.0))
 
     def test_every_option_of_a_subscription(self) -> None:
         """
@@ -278,17 +279,16 @@ class CostTests(StoreTestCase):
 class TicketTests(StoreTestCase):
     def test_nothing_is_said_before_it_is_true(self) -> None:
         """
-        A ticket is settled when what it stands for is on disk, and those who wait are called within a turn.
+        A ticket is settled when what it stands for is on disk, and whoever has the connection is woken before.
         """
         turns: list[str] = []
-        self.program.store.books.before = lambda: turns.append("before")
-        self.program.store.books.after = lambda: turns.append("after")
+        self.program.store.wake = lambda: turns.append("awake")
         self.program.queue("a", 2)
         self.program.wish(b"w")
         self.program.reactor.advance(0)
         self.assertEqual((self.program.reasons(), turns), ([None, None], []))
         self.program.work()
-        self.assertEqual((self.program.reasons(), turns), ([0, 0], ["before", "after"]))
+        self.assertEqual((self.program.reasons(), turns), ([0, 0], ["awake"]))
 
     def test_nothing_before_it_is_said(self) -> None:
         """

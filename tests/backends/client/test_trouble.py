@@ -147,9 +147,8 @@ class TroubleTests(StoreTestCase):
         with capturedLogs():
             self.break_disk()
             self.program.told("k")
-            self.program.store.books.before = self.again
+            self.program.store.wake = self.again
             self.program.write()
-            self.program.store.books.before = lambda: None
             self.heal()
         self.program.kill()
         self.assertEqual(self.program.summary(), [])
@@ -158,7 +157,7 @@ class TroubleTests(StoreTestCase):
         """
         In the turn in which the trouble is told another publish of that key comes and goes.
         """
-        self.program.store.books.before = lambda: None
+        self.program.store.wake = lambda: None
         self.program.store.outcomes.put("k", 0, "", 0.0)
         self.program.reactor.callLater(0, self.program.told, "k")
 
@@ -180,7 +179,7 @@ class TroubleTests(StoreTestCase):
             self.program.store.journal._decided(self.program.store.journal._writer.write(batch))
             self.program.write()
             self.heal()
-        self.assertEqual(self.program.reasons(), [NO, NO, 0, 0])
+        self.assertEqual(self.program.reasons(), [NO] * 4)
         self.assertEqual(self.program.rows("SELECT * FROM flight"), [])
         self.program.kill()
         self.assertEqual(self.program.summary(), [])

@@ -5,3 +5,7 @@ C{store} is what a client calls, C{draft} what one transaction is to say, C{book
 C{outcomes} how publishes with a key ended, C{schema} what the file holds, C{remembering} reads what a former life left.
 The writing itself is the journal's, in C{txmqtt.backends.sqlite}.
 """
+
+from txmqtt.backends.client.store import ClientStore
+
+__all__ = ["ClientStore"]

@@ -24,12 +24,6 @@ from txmqtt.session.tickets import Caller, Ticket
 _log = Logger()
 
 
-def nothing() -> None:
-    """
-    Nobody minds.
-    """
-
-
 class Books:
     """
     The owner of a client's journal: see C{shapes.Owner}.
@@ -37,26 +31,31 @@ class Books:
     @ivar journal: set by the store, which makes both.
     @ivar draft: of the transaction in hand; None: there is none.
     @ivar operations: how much waits in transactions that are no longer in hand; C{size}: and what it costs, bytes.
-    @ivar before: called before tickets are settled; C{after}: and afterwards.
     @ivar over: nothing is said again any more.
     """
 
     journal: Journal
 
-    def __init__(self, path: str, later: Callable[[], object], forget: Callable[[int, Outbound], object]) -> None:
+    def __init__(
+        self,
+        path: str,
+        later: Callable[[], object],
+        forget: Callable[[int, Outbound], object],
+        wake: Callable[[], object],
+    ) -> None:
         """
         @param later: sees to it that what is in hand is flushed at the end of the turn.
         @param forget: told each publish that was new in a transaction that failed, with its number.
+        @param wake: called before tickets are settled.
         """
         self.draft: Draft | None = None
         self.operations = 0
         self.size = 0
-        self.before: Callable[[], object] = nothing
-        self.after: Callable[[], object] = nothing
         self.over = False
         self._path = path
         self._later = later
         self._forget = forget
+        self._wake = wake
         self._undecided: dict[Batch, None] = {}
         self._lost: list[Batch] = []
 
@@ -83,6 +82,12 @@ class Books:
         What decides about all steps that were said so far; None when they are on disk.
         """
         return self.firm() if self._undecided else None
+
+    def unsure(self, home: int) -> bool:
+        """
+        Whether a publish is not on disk yet, and may never be.
+        """
+        return any(home in batch.draft.fresh for batch in self._undecided)
 
     def waiting(self) -> tuple[int, int]:
         """
@@ -127,7 +132,7 @@ class Books:
         """
         See C{shapes.Owner}.
         """
-        self.before()
+        self._wake()
 
     def settled(self) -> None:
         """
@@ -137,7 +142,6 @@ class Books:
             lost, self._lost = self._lost, []
             if not self.over:
                 self._say_again(lost)
-        self.after()
 
     def lost(self, batches: Sequence[Batch]) -> None:
         """

@@ -30,14 +30,20 @@ from txmqtt.session.outgoing import Outbound
 _NEW, _OPENING, _OPEN, _CLOSING, _CLOSED = range(5)
 
 
+def nothing() -> None:
+    """
+    Nobody minds.
+    """
+
+
 class ClientFile:
     """
     What is to be known of a store besides the steps that it keeps.
 
     @ivar path: the file.
     @ivar journal: what is on its way into it.
-    @ivar books: what waits, and what is said again. Its C{before} and C{after} are called around the settling of
-        tickets, which is a turn of its own.
+    @ivar books: what waits, and what is said again.
+    @ivar wake: see C{Keeper}.
     """
 
     def __init__(
@@ -63,17 +69,35 @@ class ClientFile:
         if not name or "\0" in name:
             raise ValueError(f"path is {path!r}; expected the name of a file")
         self.path = os.path.abspath(name)
-        self.books = Books(self.path, self._later, self._taken_back)
-        limits = Limits(float("inf"), 1 << 62, 1 << 62)  # the bounds are looked at where there is somebody to be told
-        self.journal = self.books.journal = Journal(
-            self.path, SCHEMA, reactor, self.books, durability, limits, seconds, workers, connect
-        )
+        self.wake: Callable[[], object] = nothing
         self._reactor = reactor
+        self._durability = durability
+        self._seconds = seconds
         self._workers = workers
+        self._connect = connect
         self._state = _NEW
         self._found: Recollection | None = None
         self._flushing: Any = None
         self._closed: list[Deferred[None]] = []
+        self._make()
+
+    def _make(self) -> None:
+        """
+        Begin with nothing in mind.
+        """
+        self.books = Books(self.path, self._later, self._taken_back, lambda: self.wake())
+        limits = Limits(float("inf"), 1 << 62, 1 << 62)  # the bounds are looked at where there is somebody to be told
+        self.journal = self.books.journal = Journal(
+            self.path,
+            SCHEMA,
+            self._reactor,
+            self.books,
+            self._durability,
+            limits,
+            self._seconds,
+            self._workers,
+            self._connect,
+        )
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -93,12 +117,16 @@ class ClientFile:
 
     def open(self) -> Deferred[Recollection]:
         """
-        Open the file, and read what a former life of the program left.
+        Open the file, and read what a former life of the program left. It may be opened again when it was closed.
 
         @return: fires with what C{recall} gives; fails with C{StoreError}, one line that says why it can't be used.
         """
-        if self._state != _NEW:
-            raise RuntimeError(f"{self.path} has been opened or closed before; make another store")
+        if self._state == _CLOSING:
+            return self.close().addCallback(lambda _: self.open())
+        if self._state in (_OPENING, _OPEN):
+            raise RuntimeError(f"{self.path} is open; expected it to be closed first")
+        if self._state == _CLOSED:
+            self._make()
         self._state = _OPENING
         worker = self._workers("txmqtt opening")
 
@@ -170,9 +198,16 @@ class ClientFile:
             raise StoreError(f"{self.path} is not open yet: nothing can be kept in it")
         return self._state == _OPEN
 
+    def flush(self) -> None:
+        """
+        See C{Keeper.flush}.
+        """
+        if self._state == _OPEN:
+            self.journal.flush()
+
     def _later(self) -> None:
         """
-        Something is in hand: let the writer have it at the end of the turn.
+        Something is in hand: let the writer have it at the end of the turn, should nobody else say when that is.
         """
         self._found = None
         if self._flushing is None and self._state == _OPEN:

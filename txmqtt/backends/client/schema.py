@@ -21,12 +21,13 @@ from txmqtt.session.outgoing import Outbound
 
 PROMISE: Final = Table(
     "promise",
-    "home packet_id mark released key qos published_qos retain topic payload properties expires",
+    "home packet_id mark released key qos published_qos retain topic payload properties expires until",
     1,
     (
         "CREATE TABLE promise (home INTEGER PRIMARY KEY, packet_id INTEGER NOT NULL, mark INTEGER NOT NULL, "
         "released INTEGER NOT NULL, key TEXT, qos INTEGER NOT NULL, published_qos INTEGER NOT NULL, "
-        "retain INTEGER NOT NULL, topic BLOB NOT NULL, payload BLOB NOT NULL, properties BLOB, expires REAL)",
+        "retain INTEGER NOT NULL, topic BLOB NOT NULL, payload BLOB NOT NULL, properties BLOB, expires REAL, "
+        "until REAL)",
         "CREATE TRIGGER promise_gone AFTER DELETE ON promise BEGIN DELETE FROM flight WHERE home = old.home; END",
     ),
 )
@@ -59,7 +60,7 @@ CLIENT_ID: Final = "client_id"
 #: All that is promised, with how far it is.
 PROMISED: Final = (
     "SELECT p.home, coalesce(f.packet_id, p.packet_id), coalesce(f.mark, p.mark), coalesce(f.released, p.released), "
-    "p.key, p.qos, p.published_qos, p.retain, p.topic, p.payload, p.properties, p.expires "
+    "p.key, p.qos, p.published_qos, p.retain, p.topic, p.payload, p.properties, p.expires, p.until "
     "FROM promise p LEFT JOIN flight f ON f.home = p.home ORDER BY p.home"
 )
 #: The subscriptions, in the order in which they were first wished for.
@@ -103,8 +104,8 @@ def promise_row(home: int, item: Outbound, key: str | None) -> Row:
     message = item.message
     said = properties.encode(message.properties, PUBLISH) if message.properties is not None else None
     retain = int(item.retain)
-    expires = message.expires_at or None
-    return (home, 0, 0, 0, key, item.qos, message.qos, retain, message.topic, message.payload, said, expires)
+    times = (message.expires_at or None, item.until or None)
+    return (home, 0, 0, 0, key, item.qos, message.qos, retain, message.topic, message.payload, said, *times)
 
 
 def wish_row(wish: Wish) -> Row:
@@ -123,10 +124,10 @@ def promise_from(row: Any) -> Promise:
     """
     The publish of a row of C{PROMISED}.
     """
-    home, packet_id, _, released, key, qos, published_qos, retain, topic, payload, said, expires = row
+    home, packet_id, _, released, key, qos, published_qos, retain, topic, payload, said, expires, until = row
     known = properties.decode(said, 0, len(said), PUBLISH)[0] if said is not None else None
     message = Message(topic, payload, published_qos, bool(retain), known, expires or 0.0)
-    return Promise(message, qos, home, packet_id, bool(released), key or "")
+    return Promise(message, qos, home, packet_id, bool(released), key or "", until or 0.0)
 
 
 def wish_from(row: Any) -> Wish:

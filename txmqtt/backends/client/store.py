@@ -5,8 +5,8 @@ Each step is recorded in memory at once and goes to disk with the next transacti
 while the one before it is written. A step's ticket is settled when the disk has it, in the reactor's thread.
 
 C{queued}, C{wished} and C{unwished} fail when their transaction does, and at once (QUOTA_EXCEEDED) while the disk does
-not work or too much waits for it; nothing of them is kept then. All other steps wait until the disk works again: they
-fail only when the store is closed before.
+not work or too much waits for it; nothing of them is kept then, nor of the C{sending} of a publish that was not on disk
+yet. All other steps wait until the disk works again: they fail only when the store is closed before.
 """
 
 from __future__ import annotations
@@ -66,11 +66,16 @@ class ClientStore(ClientFile):
         @param outcomes: so many publishes with a key that ended are remembered until the application asks.
         @param outcome_age: and for so long, seconds.
         """
-        super().__init__(path, reactor, durability, seconds, workers, connect)
         self.refused = 0
-        self.outcomes = Outcomes(self.journal, outcomes, outcome_age)
         self._operations = operations
         self._size = size
+        self._most_outcomes = outcomes
+        self._outcome_age = outcome_age
+        super().__init__(path, reactor, durability, seconds, workers, connect)
+
+    def _make(self) -> None:
+        super()._make()
+        self.outcomes = Outcomes(self.journal, self._most_outcomes, self._outcome_age)
         self._home = 0
         self._mark = 0
         self._keys: dict[int, str] = {}  # of promises that have one
@@ -128,7 +133,7 @@ class ClientStore(ClientFile):
 
     def sending(self, item: Outbound) -> Ticket:
         """
-        See C{Keeper.sending}. Said again, it answers for the first time.
+        See C{Keeper.sending}. Said again, it answers for the first time. It fails where C{queued} does.
         """
         return self._fly(item, 0)
 
@@ -147,11 +152,14 @@ class ClientStore(ClientFile):
         books = self.books
         known = self._flown.get(home)
         if known is not None and known[0] == item.packet_id and known[2] >= released:
+            if books.unsure(home):
+                return (books.draft or books.begin()).ticket
             return books.firm_pending() or DONE
         self._mark += 1
         flight = self._flown[home] = (item.packet_id, self._mark, released)
-        (books.draft or books.begin()).fly(home, flight)
-        return books.firm()
+        draft = books.draft or books.begin()
+        draft.fly(home, flight)
+        return draft.ticket if books.unsure(home) else books.firm()
 
     def settled(self, item: Outbound, reason: int, words: str) -> None:
         """
