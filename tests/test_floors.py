@@ -47,6 +47,7 @@ DISTRIBUTIONS = {
     "prometheus_client": "prometheus-client",
     "cryptography": "cryptography",
     "OpenSSL": "pyopenssl",
+    "service_identity": "service-identity",
     "argon2": "argon2-cffi",
     "jwt": "pyjwt",
 }

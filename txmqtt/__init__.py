@@ -21,6 +21,7 @@ from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.plugins import BrokerPlugin, IBrokerPluginFactory
 from txmqtt.net.values import Acknowledgement, Message, QoS, Will
 from txmqtt.service.broker import BrokerService, makeBroker
+from txmqtt.service.client import MQTTClientService, Phase, Retry
 from txmqtt.service.listener import CannotListen, Place
 
 __all__ = [
@@ -35,8 +36,10 @@ __all__ = [
     "LocalProtocolError",
     "MQTTClient",
     "MQTTClientFactory",
+    "MQTTClientService",
     "MQTTError",
     "Message",
+    "Phase",
     "Place",
     "Policy",
     "Properties",
@@ -46,6 +49,7 @@ __all__ = [
     "ReasonCode",
     "Refused",
     "RemoteProtocolError",
+    "Retry",
     "User",
     "Will",
     "__version__",

@@ -27,18 +27,20 @@ class RecordingLink:
     """
     @ivar closed: reason, message and whether it was aborted, once the conversation is over.
     @ivar alarm: when the conversation wants to be woken.
+    @ivar held: it does not want to read.
     """
 
     def __init__(self) -> None:
+        self.held = False
         self.closed: tuple[int, str, bool] | None = None
         self.alarm = 0.0
         self.session: ClientSession | None = None
 
     def hold(self) -> None:
-        raise AssertionError("a client never stops reading")
+        self.held = True
 
     def release(self) -> None:
-        raise AssertionError("a client never stops reading")
+        self.held = False
 
     def rearm(self, deadline: float) -> None:
         self.alarm = deadline
@@ -89,6 +91,12 @@ class RecordingSink:
 
     def refused(self, session: ClientSession, packet: Connack) -> None:
         self._tell("refused", packet.reason)
+
+    def challenged(self, session: Verbs, data: bytes | None) -> None:
+        self._tell("challenged", data)
+
+    def convinced(self, session: Verbs, data: bytes | None) -> None:
+        self._tell("convinced", data)
 
     def published(self, session: ClientSession, packet: Publish) -> Ticket:
         self._tell("published", packet.topic, packet.payload)

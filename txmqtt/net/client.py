@@ -24,6 +24,8 @@ from txmqtt.codec.reasons import ReasonCode
 from txmqtt.net.arguments import KnownNames, check_properties, payload_bytes, qos_number
 from txmqtt.net.asking import Asking
 from txmqtt.net.connection import ClientConnection, told
+from txmqtt.net.request_verbs import RequestVerbs
+from txmqtt.net.requests import Requests
 from txmqtt.net.state import Answer, Ask, ClientState, restoring
 from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.net.waiters import Waiters
@@ -47,7 +49,7 @@ _NAMES = KnownNames()
 _SEEN = _NAMES.seen
 
 
-class MQTTClient(ClientConnection, Asking):
+class MQTTClient(ClientConnection, Asking, RequestVerbs):
     """
     One connection to a server, and what can be asked of it. C{connect} and C{MQTTClientFactory} make it.
     """
@@ -196,6 +198,27 @@ class MQTTClient(ClientConnection, Asking):
     def _cannot(self) -> Answer | None:
         return None if self.session.phase == OPEN else fail(self._why())
 
+    def offer(self, item: Outbound) -> None:
+        """
+        Send a message that has been made, or queue it. Who waits for it is in the state's books.
+
+        @raise LocalProtocolError: the server does not take it, or the queue is full.
+        """
+        self._enter()
+        self.session.offer(item)
+
+    @property
+    def requests(self) -> Requests:
+        """
+        See C{RequestVerbs}.
+        """
+        state = self.state
+        if state.requests is None:
+            state.requests = Requests(self, self._clock)
+        elif not state.lasting:
+            state.requests.speaker = self  # an earlier connection was
+        return state.requests
+
     def ping(self) -> Answer:
         """
         Ask the server for a sign of life.
@@ -314,7 +337,7 @@ class MQTTClient(ClientConnection, Asking):
                 _log.warn("{client!r}: {words}", client=self.client_id, words=words)
         elif words:
             first = next(code for code in codes if code >= reasons.FAILURE)
-            answer.errback(Refused(words, first, tuple(codes)))
+            answer.errback(Refused(words, first, tuple(codes), properties))
         else:
             answer.callback(Acknowledgement(tuple([ReasonCode(code) for code in codes]), properties))
 

@@ -19,13 +19,15 @@ from twisted.python.failure import Failure
 
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import MQTT5, MQTT31
-from txmqtt.codec.errors import ConnectionClosed, Refused
+from txmqtt.codec.errors import ConnectionClosed, LocalProtocolError, Refused, TLSFailure
 from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
+from txmqtt.net.exchange import Exchange
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.receiving.figures import Figures
 from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.state import ClientState
+from txmqtt.net.tls_failures import understood
 from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.session.client import ClientSession
 from txmqtt.session.turn import Turn
@@ -61,8 +63,10 @@ class ClientConnection(MQTTProtocol):
         self._accepted = False
         self._fresh = False  # the server began the session anew
         self._lost = False
-        self._refusal: tuple[str, int] | None = None
-        self._end: tuple[str, int, bool] | None = None  # words, reason, and whether it was the other side
+        self._refusal: tuple[str, int, Properties | None] | None = None
+        self._distrust: TLSFailure | None = None
+        self._end: tuple[str, int, bool, Properties | None] | None = None  # words, reason, was it the other side
+        self._exchange: Exchange | None = None
         self._ready: list[Deferred[Any]] = []
         self._closed: list[Deferred[ConnectionClosed]] = []
         self._unwritten: list[Deferred[Acknowledgement]] = []  # of QoS 0, until the turn ends or the server reads
@@ -83,11 +87,20 @@ class ClientConnection(MQTTProtocol):
         if keeper is not None:
             keeper.wake = self._enter
             self.turn.closing = keeper.flush
-        packet = settings.connect_packet(self.client_id)
+        if settings.authentication is None:
+            self._say_connect()
+        else:
+            make, timeout = settings.authentication, settings.timeout
+            self._exchange = Exchange(make, self.session, self._enter, self._clock, timeout)
+            self._exchange.begin(self._say_connect)
+        self.turn.flush()
+
+    def _say_connect(self, method: str | None = None, data: bytes | None = None) -> None:
+        settings = self._settings
+        packet = settings.connect_packet(self.client_id, method, data)
         if self.state.lasting and self.state.begun and self.version == MQTT5:
             packet.clean_start = False  # it was begun anew when the first of these connections was made
         self.session.connect(packet, self._seconds(), settings.maximum_packet_size)
-        self.turn.flush()
 
     @property
     def on_message(self) -> Callback | None:
@@ -172,6 +185,8 @@ class ClientConnection(MQTTProtocol):
             self._restore()
         elif self.version != MQTT31:  # 3.1 cannot say
             self._handlers.clear()  # the server has no subscriptions of ours
+            if self.state.requests is not None:
+                self.state.requests.unsubscribed()
 
     def _identifying(self) -> bool:
         return self.version == MQTT5 and self.session.offered.subscription_identifier_available != 0
@@ -197,7 +212,39 @@ class ClientConnection(MQTTProtocol):
             words += f"; it does not take version {self.version}"
             if self.version == MQTT5:
                 words += ", try 4, which is MQTT 3.1.1"
-        self._refusal = (words, packet.reason)
+        self._refusal = (words, packet.reason, packet.properties)
+
+    # Who is who
+
+    def challenged(self, session: Verbs, data: bytes | None) -> None:
+        """
+        See C{ClientSink}.
+        """
+        assert self._exchange is not None
+        self._exchange.challenged(data)
+
+    def convinced(self, session: Verbs, data: bytes | None) -> None:
+        """
+        See C{ClientSink}.
+        """
+        assert self._exchange is not None
+        self._exchange.convinced(data)
+
+    def reauthenticate(self) -> Deferred[None]:
+        """
+        5.0: prove again who we are, with a fresh one of what C{authentication} makes. Whoever asks while that is under
+        way waits for the same. All else goes on meanwhile.
+
+        @return: fires when the server is convinced, and trusted. Fails with what the authenticator raised when there
+            was nothing to begin with; the connection is as it was then. Fails with C{ConnectionClosed} when it went
+            wrong later, or took longer than C{timeout}: that ends the connection.
+        """
+        if self._exchange is None:
+            return fail(LocalProtocolError("reauthenticate without the option authentication"))
+        if self.session.phase != OPEN:
+            return fail(self._why())
+        self._enter()
+        return self._exchange.renew()
 
     # One write for each turn
 
@@ -309,13 +356,14 @@ class ClientConnection(MQTTProtocol):
         goodbye = self.session.goodbye
         if goodbye is not None:
             words = f"the server closed the connection: {reasons.name(reason)}{told(goodbye.properties)}"
-            self._end = (words, reason, True)
+            self._end = (words, reason, True, goodbye.properties)
         elif self._refusal is not None:
-            self._end = (*self._refusal, True)
+            words, reason, properties = self._refusal
+            self._end = (words, reason, True, properties)
         elif message:
-            self._end = (f"we closed the connection: {message} ({reasons.name(reason)})", reason, False)
+            self._end = (f"we closed the connection: {message} ({reasons.name(reason)})", reason, False, None)
         else:
-            self._end = ("we disconnected", reason, False)
+            self._end = ("we disconnected", reason, False, None)
         if message:
             _log.info("{client!r}: {why}", client=self.client_id, why=self._end[0])
         self._pressure.detach(self)
@@ -331,8 +379,9 @@ class ClientConnection(MQTTProtocol):
         self._lost = True
         if self._end is None:
             when = "" if self._accepted else " before the server answered"
-            words = f"the connection was lost{when}: {reason.getErrorMessage()}"
-            self._end = (words, reasons.UNSPECIFIED_ERROR, True)
+            self._distrust = understood(reason)
+            words = f"the connection was lost{when}: {self._distrust or reason.getErrorMessage()}"
+            self._end = (words, reasons.UNSPECIFIED_ERROR, True, None)
             self._over(written=False)
         closed, self._closed = self._closed, []
         for waiter in closed:
@@ -349,6 +398,8 @@ class ClientConnection(MQTTProtocol):
             self._flushing = None
         ready, self._ready = self._ready, []
         self._abandon(written)
+        if self._exchange is not None:
+            self._exchange.lost(self._why)
         for waiter in ready:
             waiter.errback(self._why_not_ready())
         self._handlers.lost(self._why())
@@ -360,11 +411,19 @@ class ClientConnection(MQTTProtocol):
         raise NotImplementedError
 
     def _why(self) -> ConnectionClosed:
-        words, reason, remote = self._end or ("not connected yet", reasons.UNSPECIFIED_ERROR, False)
-        return ConnectionClosed(words, reason, remote)
+        words, reason, remote, properties = self._end or ("not connected yet", reasons.UNSPECIFIED_ERROR, False, None)
+        if self._distrust is not None:
+            return TLSFailure(words, self._distrust.kind)
+        error = ConnectionClosed(words, reason, remote, properties)
+        if self._exchange is not None and self._end is not None and not remote:
+            error.__cause__ = self._exchange.error
+        return error
 
     def _why_not_ready(self) -> Exception:
-        return Refused(*self._refusal) if self._refusal is not None else self._why()
+        if self._refusal is None:
+            return self._why()
+        words, reason, properties = self._refusal
+        return Refused(words, reason, properties=properties)
 
 
 def told(properties: Properties | None) -> str:

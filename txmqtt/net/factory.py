@@ -8,7 +8,6 @@ what was sent and not acknowledged is sent again on the next one, under its pack
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from typing import Unpack
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -18,6 +17,7 @@ from twisted.logger import Logger
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.settings import Options, Settings
 from txmqtt.net.state import ClientState
+from txmqtt.net.steady import steady
 from txmqtt.session.voice import CLOSED
 
 _log = Logger()
@@ -29,19 +29,19 @@ class MQTTClientFactory(Factory):
     C{prepareConnection}, so that a refusal backs off like a lost connection.
 
     @param reactor: for the alarms of the connections.
-    @param seconds: a clock that never jumps, seconds.
+    @param seconds: a clock that never jumps, seconds; None for the one that C{steady} finds.
     @ivar client: the latest client, None before the first connection.
     """
 
     noisy = False
 
     def __init__(
-        self, reactor: IReactorTime, seconds: Callable[[], float] = monotonic, **options: Unpack[Options]
+        self, reactor: IReactorTime, seconds: Callable[[], float] | None = None, **options: Unpack[Options]
     ) -> None:
         self.settings = Settings(**options)
         self.client: MQTTClient | None = None
         self._clock = reactor
-        self._seconds = seconds
+        self._seconds = steady(reactor) if seconds is None else seconds
         self._state = ClientState(self.settings)
 
     def buildProtocol(self, addr: IAddress | None) -> MQTTClient | None:

@@ -21,6 +21,7 @@ from txmqtt.codec.packets import Subscription
 from txmqtt.codec.properties import Properties
 from txmqtt.net.receiving.handlers import Handlers
 from txmqtt.net.receiving.routing import Handler
+from txmqtt.net.requests import Requests
 from txmqtt.net.settings import Settings
 from txmqtt.net.values import Acknowledgement
 from txmqtt.net.waiters import Waiters
@@ -92,7 +93,9 @@ class ClientState:
     @ivar asks: what was asked, by number, in the order asked.
     @ivar wishes: the subscriptions that the server granted, as long as somebody is there to ask for them again.
     @ivar keeper: keeps all that on disk.
+    @ivar requests: what was asked of other clients, once there was any of it.
     @ivar keys: what the application calls its publishes, by number; only those that are kept.
+    @ivar ended: is told how one of these ended, with its key, a reason code, and words if it failed.
     """
 
     def __init__(self, settings: Settings, lasting: bool = False, keeper: Keeper | None = None) -> None:
@@ -109,6 +112,8 @@ class ClientState:
         self.wishes: dict[bytes, Wish] = {}
         self.keeper = keeper
         self.keys: dict[int, str] = {}
+        self.ended: Callable[[Outbound, str, int, str], object] | None = None
+        self.requests: Requests | None = None
 
     # Asking
 
@@ -221,9 +226,12 @@ class ClientState:
         """
         A publish is done with, well or not.
         """
-        if item.home and self.keeper is not None:
-            self.keeper.settled(item, reason, words)
-            self.keys.pop(item.ref, None)
+        if not item.home or self.keeper is None:
+            return
+        self.keeper.settled(item, reason, words)
+        key = self.keys.pop(item.ref, None)
+        if key is not None and self.ended is not None:
+            self.ended(item, key, reason, words)
 
     # The end
 
@@ -243,6 +251,8 @@ class ClientState:
         for ask in asks.values():
             self.revert(ask)
         self.waiters.abandon(why)
+        if self.requests is not None:
+            self.requests.abandon(why)
 
 
 def restoring(wishes: list[Wish], pending: set[bytes]) -> list[Ask]:

@@ -118,6 +118,16 @@ class Outgoing:
         self.waiting_bytes += item.message.size
         return QUEUED
 
+    def recall(self, item: Outbound) -> None:
+        """
+        Take up a message that an earlier life of this session queued, whatever the limits are now.
+        """
+        if self.waiting is None:
+            self.waiting = deque()
+        self.waiting.append(item)
+        self.waiting_bytes += item.message.size
+        self.idle = False
+
     def room(self, size: int, blocked: bool) -> bool:
         """
         Whether C{admit} would find a place for a message that costs so many bytes.

@@ -56,13 +56,20 @@ class Sending(Voice):
         """
         outgoing = self.outgoing
         assert outgoing is not None
-        verdict = outgoing.admit(item, self.paused or self.out_size >= self.write_limit)
+        verdict = outgoing.admit(item, self.blocked)
         if verdict == SEND:
             if item.ref:
                 self._launch(item)
             else:
                 self._transmit(item)
         return verdict
+
+    @property
+    def blocked(self) -> bool:
+        """
+        The peer has enough to read.
+        """
+        return self.paused or self.out_size >= self.write_limit
 
     def pump(self) -> None:
         """

@@ -153,6 +153,18 @@ class ClientSink(Protocol):
         The server did not accept us; C{packet.reason} says why, in the terms of 5.0 on every version.
         """
 
+    def challenged(self, session: Verbs, data: bytes | None) -> None:
+        """
+        The server wants to know more before it believes us. The answer is C{session.answer} or C{session.end}, now or
+        later.
+        """
+
+    def convinced(self, session: Verbs, data: bytes | None) -> None:
+        """
+        The server believes us; C{data}, its last word, may show that it is who it should be. The answer is
+        C{session.trust} or C{session.end}, now or later; until then the connection is not open, if it was not.
+        """
+
     def published(self, session: ClientSession, packet: Publish) -> Ticket:
         """
         A new message. The ticket says when, and with which reason, it is acknowledged.

@@ -137,9 +137,30 @@ class Verbs(Conversation):
             self._append_0(head + tail, topic)
             return None
         item = Outbound(message, qos, retain, (), ref)
+        self._post(item)
+        return item
+
+    def offer(self, item: Outbound) -> None:
+        """
+        Send a message that has been made, or queue it: what C{publish} does with any other.
+
+        @raise LocalProtocolError: the server does not take it, or the queue is full.
+        """
+        self._must_be_open("publish")
+        if self.choosy:
+            if self.downgrade:
+                item.qos, item.retain = self._lowered(item.qos, item.retain)
+            wrong = self._not_taken(item.qos, item.retain)
+            if wrong is not None:
+                raise LocalProtocolError(wrong[1], wrong[0])
+        message = item.message
+        tail = message.tail(self.version, (), self.turn.wall)
+        self._check_size(len(message.topic) + len(tail) + (4 if item.qos else 2))
+        self._post(item)
+
+    def _post(self, item: Outbound) -> None:
         if self.post(item) == REFUSED:
             raise LocalProtocolError("the queue of outgoing messages is full", reasons.QUOTA_EXCEEDED)
-        return item
 
     def _not_taken(self, qos: int, retain: bool) -> tuple[int, str] | None:
         """
