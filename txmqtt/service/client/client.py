@@ -226,6 +226,18 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
             return fail(self._why())
         return self.outbox.publish(name, data, qos, bool(retain), properties, key, lifetime)
 
+    def when_writable(self) -> Deferred[None]:
+        """
+        For those who have a great many messages to publish: wait for this before each, and no more are in memory than
+        are on their way.
+
+        @return: fires when a message that is published now would leave at once.
+        """
+        if self.phase is Phase.GIVEN_UP:
+            return fail(self._why())
+        client = self.client
+        return self.state.writable.ask(client.session if client is not None else None)
+
     def outcome(self, key: str) -> Answer:
         """
         How a publish ended, or will end, that was given this key, perhaps by an earlier life of the program.
