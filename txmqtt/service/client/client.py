@@ -128,7 +128,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         if store is None or hasattr(store, "open"):
             found: Store | None = store
             return found
-        from txmqtt.backends.client import ClientStore  # type: ignore[import-not-found] # most do without
+        from txmqtt.backends.client import ClientStore  # most do without
 
         made: Store = ClientStore(fspath(store), reactor, seconds=seconds)
         return made
