@@ -9,7 +9,7 @@ from random import Random
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from txmqtt import Acknowledgement, Message, MQTTClientService
+from txmqtt import Acknowledgement, Message
 from txmqtt.testing import MQTTWorld
 
 #: So many lives, of so many events each.
@@ -34,9 +34,9 @@ class Life:
             version=version,
             keep_alive=20,
             on_message=self.note,
-            **keeps,  # type: ignore[arg-type]
+            **keeps,
         )
-        self.publisher = self.mqtt.service(client_id="publisher", version=version, keep_alive=20, **keeps)  # type: ignore[arg-type]
+        self.publisher = self.mqtt.service(client_id="publisher", version=version, keep_alive=20, **keeps)
         self.mqtt.run(self.subscriber.subscribe("#", qos=2))
 
     def note(self, message: Message) -> None:
