@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from txmqtt import Message, MQTTClient, MQTTClientFactory, Policy, ReasonCode, Refused, Will
-from txmqtt.net.handlers import Callback
+from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.settings import Options
 from txmqtt.testing import MQTTWorld
 

@@ -327,6 +327,20 @@ class RenewalTests(ExchangeTestCase):
         self.successResultOf(also)
         self.assertEqual((self.attempts[1].heard, self.exchange().renewals, self.made), ([b"why?", b"fine"], 1, 2))
 
+    def test_at_once(self) -> None:
+        """
+        Whoever begins anew as soon as the client is ready waits for that, not for what made it ready.
+        """
+        client = self.script((b"first",), (b"again",))
+        begun: list[Deferred[None]] = []
+        client.whenReady().addCallback(lambda ready: begun.append(ready.reauthenticate()))
+        self.said()
+        self.hears(WELCOME)
+        self.assertEqual(self.said(), [auth(0x19, b"again")])
+        self.assertNoResult(begun[0])
+        self.hears(auth(0x00))
+        self.successResultOf(begun[0])
+
     def test_not_now(self) -> None:
         """
         Without the option, before the client is ready and after the end nothing is begun.

@@ -16,14 +16,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txmqtt.codec import reasons
-from txmqtt.codec.constants import PUBLISH, SUBSCRIBE
+from txmqtt.codec.constants import MQTT5, PUBLISH, SUBSCRIBE
 from txmqtt.codec.errors import LocalProtocolError, Refused
 from txmqtt.codec.packets import Publish
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.net.arguments import KnownNames, check_properties, payload_bytes, qos_number
 from txmqtt.net.asking import Asking
-from txmqtt.net.connection import ClientConnection, told
+from txmqtt.net.connection import ClientConnection
+from txmqtt.net.ending import told
 from txmqtt.net.request_verbs import RequestVerbs
 from txmqtt.net.requests import Requests
 from txmqtt.net.state import Answer, Ask, ClientState, restoring
@@ -38,6 +39,10 @@ from txmqtt.session.voice import OPEN
 
 #: When a turn has published so much, bytes, it is written before the turn ends, and who awaits it lets others go on.
 _ENOUGH = 65_536
+
+#: 3.x: when so many messages have been withheld the connection ends, so that they come again: a server that has as
+#: many under way sends no more, and it does not say how many that is.
+_WITHHELD = 10
 
 _log = Logger()
 
@@ -73,6 +78,8 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         session.lasting = state.lasting
         session.kept = state.keeper is not None
         session.downgrade = settings.downgrade
+        if settings.version < MQTT5:  # the server's window is not known, and these take places in it
+            session.withheld_limit = min(_WITHHELD, settings.receive_limit)
         state.client = self
 
     @staticmethod
@@ -161,7 +168,7 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         """
         self._enter()
         if ask.kind == SUBSCRIBE:
-            self.session.subscribe(ask.subscriptions, ask.properties, ref)
+            self.session.subscribe(ask.subscriptions, ask.said(self._handlers.identifying), ref)
         else:
             self.session.unsubscribe(ask.filters, ask.properties, ref)
 

@@ -19,7 +19,8 @@ from txmqtt.codec.constants import SUBSCRIBE, UNSUBSCRIBE
 from txmqtt.codec.errors import LocalProtocolError, MQTTError
 from txmqtt.codec.packets import Subscription
 from txmqtt.codec.properties import Properties
-from txmqtt.net.handlers import Handler, Handlers
+from txmqtt.net.receiving.handlers import Handlers
+from txmqtt.net.receiving.routing import Handler
 from txmqtt.net.requests import Requests
 from txmqtt.net.settings import Settings
 from txmqtt.net.values import Acknowledgement
@@ -46,7 +47,8 @@ class Ask:
     """
     A SUBSCRIBE or UNSUBSCRIBE that has not been answered, and the callbacks that it is about.
 
-    @ivar subscriptions: of a SUBSCRIBE; C{identifier}: the number that comes with what is sent because of it.
+    @ivar subscriptions: of a SUBSCRIBE; C{identifier}: the number that comes with what is sent because of it, where the
+        server has such numbers.
     """
 
     def __init__(
@@ -64,6 +66,18 @@ class Ask:
         self.properties = properties
         self.subscriptions = subscriptions or []
         self.identifier = identifier
+
+    def said(self, identifying: bool) -> Properties | None:
+        """
+        The properties to ask it with.
+
+        @param identifying: the server has subscription identifiers, and may be given ours.
+        """
+        given = self.properties
+        if not self.identifier or not identifying or (given is not None and given.subscription_identifiers):
+            return given
+        user = given.user_properties if given is not None else ()
+        return Properties(subscription_identifiers=(self.identifier,), user_properties=user)
 
 
 class ClientState:
@@ -92,7 +106,7 @@ class ClientState:
         self.client: MQTTClient | None = None
         self.outgoing = Outgoing(settings.window, settings.max_queued_messages, settings.max_queued_bytes)
         self.incoming = Incoming()
-        self.handlers = Handlers(settings.on_message)
+        self.handlers = Handlers(settings.on_message, lasting)
         self.waiters: Waiters[Acknowledgement] = Waiters()
         self.asks: dict[int, Ask] = {}
         self.wishes: dict[bytes, Wish] = {}
@@ -252,9 +266,8 @@ def restoring(wishes: list[Wish], pending: set[bytes]) -> list[Ask]:
             together.setdefault(wish.identifier, []).append(wish.subscription)
     asks = []
     for identifier, subscriptions in together.items():
-        properties = Properties(subscription_identifiers=(identifier,)) if identifier else None
         for start in range(0, len(subscriptions), _FILTERS):
             some = subscriptions[start : start + _FILTERS]
             filters = [each.filter for each in some]
-            asks.append(Ask(SUBSCRIBE, filters, [None] * len(some), properties, some, identifier))
+            asks.append(Ask(SUBSCRIBE, filters, [None] * len(some), None, some, identifier))
     return asks

@@ -18,12 +18,13 @@ from txmqtt.codec.properties import Properties
 from txmqtt.net.addresses import Address, TLSOption, endpoint_for
 from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
 from txmqtt.net.asking import Asking
-from txmqtt.net.handlers import Callback
+from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.request_verbs import RequestVerbs
 from txmqtt.net.requests import Requests
 from txmqtt.net.settings import Options, Settings
 from txmqtt.net.state import Answer, Ask
 from txmqtt.net.steady import steady
+from txmqtt.net.thread_check import check_thread
 from txmqtt.net.websocket_headers import HeadersOption
 from txmqtt.service.client.lifecycle import Lifecycle, Plan, Store
 from txmqtt.service.client.outbox import POLICIES, REFUSE
@@ -100,6 +101,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         if store is not None and settings.clean_start:
             raise ValueError("clean_start is True; expected False with a store, which keeps a session")
         self.version = settings.version
+        self._clock = reactor
 
         def reach(server: Server, tls: TLSOption | None) -> Address:
             return endpoint_for(reactor, server, tls=tls, proxy=proxy, headers=headers)
@@ -240,6 +242,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         client = self.client
         if client is not None:
             return client.ask(ask)
+        check_thread("a client")
         return self.state.expect(ask)[1]
 
     def _cannot(self) -> Answer | None:
