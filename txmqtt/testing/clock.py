@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from txmqtt.testing.names import EverythingIsHere
 from txmqtt.testing.network import MemoryNetwork
+from txmqtt.testing.worker import PromptWorker
 
 
 def _time(call: DelayedCall) -> float:
@@ -146,6 +147,12 @@ class WorldClock(Clock):
         """
         before, self.nameResolver = self.nameResolver, resolver
         return before
+
+    def make_worker(self, name: str) -> PromptWorker:
+        """
+        What a store does its work with: C{MQTTClientService} asks a reactor that has this.
+        """
+        return PromptWorker()
 
     def callFromThread(self, callable: Callable[..., object], *args: object, **kwargs: object) -> None:
         """
