@@ -13,6 +13,7 @@ from typing import Any, Unpack
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from txmqtt.backends.sqlite.worker import ThreadWorker
 from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.properties import Properties
 from txmqtt.net.addresses import Address, TLSOption, endpoint_for
@@ -130,7 +131,8 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
             return found
         from txmqtt.backends.client import ClientStore  # most do without
 
-        made: Store = ClientStore(fspath(store), reactor, seconds=seconds)
+        workers: Any = getattr(reactor, "make_worker", ThreadWorker)  # a test's reactor has no threads
+        made: Store = ClientStore(fspath(store), reactor, seconds=seconds, workers=workers)
         return made
 
     @property
