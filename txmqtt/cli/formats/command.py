@@ -51,15 +51,18 @@ def prints(function: F) -> F:
     Give a command C{-F}, C{-v}, C{-N} and C{--pretty}; it is called with C{lines}.
     """
 
-    @click.option("-F", "--format", cls=Setting, metavar="FORMAT", help="What to print of a message, such as %t %p; "
-                  "%j is JSON.  [default: %p]")
+    @click.option(
+        "-F",
+        "--format",
+        cls=Setting,
+        metavar="FORMAT",
+        help="What to print of a message, such as %t %p; %j is JSON.  [default: %p]",
+    )
     @click.option("-v", "--verbose", cls=Setting, is_flag=True, help="The same as -F '%t %p': topic and payload.")
     @click.option("-N", "--no-newline", cls=Setting, is_flag=True, help="No end of line after each message.")
     @click.option("--pretty", cls=Setting, is_flag=True, help="JSON on several lines.")
     @functools.wraps(function)
-    def collected(
-        *args: Any, format: str | None, verbose: bool, no_newline: bool, pretty: bool, **others: Any
-    ) -> Any:
+    def collected(*args: Any, format: str | None, verbose: bool, no_newline: bool, pretty: bool, **others: Any) -> Any:
         chosen = format if format is not None else _VERBOSE if verbose else _PLAIN
         lines = Lines(chosen, b"" if no_newline else b"\n", pretty)
         return function(*args, lines=lines, **others)

@@ -81,7 +81,9 @@ class Template:
         elif letter in _ESCAPES:
             self._constant(_ESCAPES[letter])
         else:
-            raise ValueError(f"\\{letter} in {text!r}; expected one of {' '.join(f'{chr(92)}{each}' for each in _ESCAPES)}")
+            raise ValueError(
+                f"\\{letter} in {text!r}; expected one of {' '.join(f'{chr(92)}{each}' for each in _ESCAPES)}"
+            )
         return start + 2
 
     def _time(self, letter: str) -> None:

@@ -34,15 +34,33 @@ class Wish:
 @click.command("pub", cls=ClientCommand)
 @click.option("-t", "--topic", cls=Setting, metavar="TOPIC", help="Where to publish.")
 @sends
-@click.option("-l", "--stdin-line", "lines", cls=Setting, is_flag=True, help="Each line of standard input is a "
-              "message; empty lines are none.")
+@click.option(
+    "-l",
+    "--stdin-line",
+    "lines",
+    cls=Setting,
+    is_flag=True,
+    help="Each line of standard input is a message; empty lines are none.",
+)
 @click.option("-q", "--qos", cls=Setting, type=QOS, default=0, show_default=True, help="At this QoS.")
 @click.option("-r", "--retain", cls=Setting, is_flag=True, help="Retained: later subscribers get it too.")
 @click.option("--repeat", cls=Setting, type=click.IntRange(min=1), default=1, metavar="N", help="Publish it so often.")
-@click.option("--repeat-delay", cls=Setting, type=SECONDS, default=0.0, metavar="SECONDS", help="Wait so long between "
-              "two of them.")
-@click.option("-M", "--max-inflight", cls=Setting, type=click.IntRange(1, 65_535), metavar="N", help="So many messages "
-              "of QoS 1 and 2 may be unacknowledged at a time.")
+@click.option(
+    "--repeat-delay",
+    cls=Setting,
+    type=SECONDS,
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait so long between two of them.",
+)
+@click.option(
+    "-M",
+    "--max-inflight",
+    cls=Setting,
+    type=click.IntRange(1, 65_535),
+    metavar="N",
+    help="So many messages of QoS 1 and 2 may be unacknowledged at a time.",
+)
 @connects
 def pub(
     connection: Connection,

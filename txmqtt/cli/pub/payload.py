@@ -68,11 +68,11 @@ def sends(function: F) -> F:
     @click.option("-m", "--message", cls=Setting, metavar="TEXT", help="The message itself.")
     @click.option("-f", "--file", cls=Setting, type=FILE, help="What is in this file is the message.")
     @click.option("-n", "--null-message", "null", cls=Setting, is_flag=True, help="An empty message.")
-    @click.option("-s", "--stdin-file", "whole", cls=Setting, is_flag=True, help="All of standard input is one message.")
+    @click.option(
+        "-s", "--stdin-file", "whole", cls=Setting, is_flag=True, help="All of standard input is one message."
+    )
     @functools.wraps(function)
-    def collected(
-        *args: Any, message: str | None, file: str | None, null: bool, whole: bool, **others: Any
-    ) -> Any:
+    def collected(*args: Any, message: str | None, file: str | None, null: bool, whole: bool, **others: Any) -> Any:
         return function(*args, source=Source(message, file, null, whole), **others)
 
     return collected  # type: ignore[return-value]

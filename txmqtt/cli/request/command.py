@@ -4,6 +4,8 @@ What C{txmqtt request} is told.
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from txmqtt.cli.exits import TIMED_OUT, Ended
@@ -17,15 +19,28 @@ from txmqtt.cli.pub.payload import Source, sends
 @click.command("request", cls=ClientCommand)
 @click.argument("topic", required=False)
 @sends
-@click.option("-q", "--qos", cls=Setting, type=QOS, default=0, show_default=True, help="Of the question, and at most of "
-              "the answer.")
-@click.option("-W", "--timeout", cls=Setting, type=SECONDS, default=10.0, show_default=True, metavar="SECONDS",
-              help="How long to wait for the answer; exit status 27 when there is none.")
+@click.option(
+    "-q",
+    "--qos",
+    cls=Setting,
+    type=QOS,
+    default=0,
+    show_default=True,
+    help="Of the question, and at most of the answer.",
+)
+@click.option(
+    "-W",
+    "--timeout",
+    cls=Setting,
+    type=SECONDS,
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the answer; exit status 27 when there is none.",
+)
 @prints
 @connects
-def request(
-    connection: Connection, topic: str | None, source: Source, lines: Lines, qos: int, timeout: float
-) -> None:
+def request(connection: Connection, topic: str | None, source: Source, lines: Lines, qos: int, timeout: float) -> None:
     """
     Ask something on TOPIC (or the one that a URL ends with), and print the answer: MQTT 5.0's request and response.
 
@@ -47,7 +62,7 @@ def request(
     target: Server = server(connection, ("PUBLISH",))
     payload = source.read()
 
-    async def job(reactor: object, running: Run) -> int:
+    async def job(reactor: Any, running: Run) -> int:
         client = await dial(reactor, target)
         try:
             answer = await ask(reactor, client, where, payload, qos, timeout, target.properties.of(PUBLISH))

@@ -73,9 +73,7 @@ def described(found: dict[str, Message], as_json: bool) -> Iterator[bytes]:
         yield f"{size(len(message.payload)):>{width}}  QoS {message.qos}  {plain(topic)}{ends}\n".encode()
 
 
-async def clear_all(
-    client: MQTTClient, topics: list[str], properties: Properties | None
-) -> list[tuple[str, str]]:
+async def clear_all(client: MQTTClient, topics: list[str], properties: Properties | None) -> list[tuple[str, str]]:
     """
     Have them forgotten.
 

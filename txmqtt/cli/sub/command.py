@@ -46,29 +46,56 @@ class Wish:
 
 
 @click.command("sub", cls=ClientCommand)
-@click.option("-t", "--topic", "topics", cls=Setting, multiple=True, metavar="FILTER", help="What to subscribe to; "
-              "repeatable.")
+@click.option(
+    "-t", "--topic", "topics", cls=Setting, multiple=True, metavar="FILTER", help="What to subscribe to; repeatable."
+)
 @click.option("-q", "--qos", cls=Setting, type=QOS, default=0, show_default=True, help="At most at this QoS.")
-@click.option("-T", "--filter-out", cls=Setting, multiple=True, metavar="FILTER", help="Print nothing of these topics; "
-              "repeatable.")
-@click.option("-U", "--unsubscribe", cls=Setting, multiple=True, metavar="FILTER", help="Unsubscribe from this, for a "
-              "session that had been kept; repeatable.")
+@click.option(
+    "-T",
+    "--filter-out",
+    cls=Setting,
+    multiple=True,
+    metavar="FILTER",
+    help="Print nothing of these topics; repeatable.",
+)
+@click.option(
+    "-U",
+    "--unsubscribe",
+    cls=Setting,
+    multiple=True,
+    metavar="FILTER",
+    help="Unsubscribe from this, for a session that had been kept; repeatable.",
+)
 @click.option("--sys", cls=Setting, is_flag=True, help="Subscribe to $SYS/#, too, which no wildcard brings.")
 @click.option("-R", "--no-retained", "no_retain", cls=Setting, is_flag=True, help="Print no retained messages.")
-@click.option("--retained-only", cls=Setting, is_flag=True, help="Print retained messages only, and end with the first "
-              "other.")
-@click.option("--remove-retained", cls=Setting, is_flag=True, help="Have the server forget each retained message that "
-              "comes.")
+@click.option(
+    "--retained-only", cls=Setting, is_flag=True, help="Print retained messages only, and end with the first other."
+)
+@click.option(
+    "--remove-retained", cls=Setting, is_flag=True, help="Have the server forget each retained message that comes."
+)
 @click.option("--retain-as-published", cls=Setting, is_flag=True, help="5.0: the retain flag as it was published.")
-@click.option("--retain-handling", cls=Setting, type=click.IntRange(0, 2), default=0, help="5.0: 0 to get retained "
-              "messages, 1 only when the subscription is new, 2 not.  [default: 0]")
+@click.option(
+    "--retain-handling",
+    cls=Setting,
+    type=click.IntRange(0, 2),
+    default=0,
+    help="5.0: 0 to get retained messages, 1 only when the subscription is new, 2 not.  [default: 0]",
+)
 @click.option("--no-local", cls=Setting, is_flag=True, help="5.0: not what this client publishes itself.")
 @click.option("-C", "--count", cls=Setting, type=click.IntRange(min=1), metavar="N", help="End after so many messages.")
-@click.option("-W", "--timeout", cls=Setting, type=SECONDS, metavar="SECONDS", help="End after so long, with exit "
-              "status 27.")
+@click.option(
+    "-W", "--timeout", cls=Setting, type=SECONDS, metavar="SECONDS", help="End after so long, with exit status 27."
+)
 @click.option("-E", "--exit-after-sub", cls=Setting, is_flag=True, help="End when the subscriptions are there.")
-@click.option("--random-filter", cls=Setting, type=click.FloatRange(0.1, 100), default=100.0, metavar="PERCENT",
-              help="Print so many of a hundred messages, chosen at random.")
+@click.option(
+    "--random-filter",
+    cls=Setting,
+    type=click.FloatRange(0.1, 100),
+    default=100.0,
+    metavar="PERCENT",
+    help="Print so many of a hundred messages, chosen at random.",
+)
 @prints
 @connects
 def sub(connection: Connection, lines: Lines, **given: Any) -> None:
