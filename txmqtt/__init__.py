@@ -19,6 +19,7 @@ from txmqtt.net.client import MQTTClient
 from txmqtt.net.connect import connect
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.plugins import BrokerPlugin, IBrokerPluginFactory
+from txmqtt.net.threads import FromThread
 from txmqtt.net.values import Acknowledgement, Message, QoS, Will
 from txmqtt.service.broker import BrokerService, makeBroker
 from txmqtt.service.client import MQTTClientService, Phase, Retry
@@ -30,6 +31,7 @@ __all__ = [
     "BrokerService",
     "CannotListen",
     "ConnectionClosed",
+    "FromThread",
     "IBrokerPluginFactory",
     "IMQTTUser",
     "Identity",

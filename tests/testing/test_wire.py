@@ -4,6 +4,8 @@ A transport in memory keeps the habits of Twisted's own, so that what is tested 
 
 from __future__ import annotations
 
+from threading import Thread
+
 from twisted.internet.error import (
     CannotListenError,
     ConnectionAborted,
@@ -408,6 +410,20 @@ class ClockTests(SynchronousTestCase):
         clock.advance(5)
         self.assertEqual((len(errors), clock.seconds()), (1, 5))
         self.assertRaises(ValueError, clock.advance, -1)
+
+    def test_threads(self) -> None:
+        """
+        A thread that wants something of a world is told that it has no place there.
+        """
+        clock, errors = WorldClock(), []
+
+        def call() -> None:
+            errors.append(self.assertRaises(RuntimeError, clock.callFromThread, len, ()))
+
+        thread = Thread(target=call)
+        thread.start()
+        thread.join()
+        self.assertEqual((len(errors), list(clock.getDelayedCalls())), (1, []))
 
     def test_endless(self) -> None:
         """

@@ -23,7 +23,8 @@ from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.net.arguments import KnownNames, check_properties, payload_bytes, qos_number
 from txmqtt.net.asking import Asking
-from txmqtt.net.connection import ClientConnection, told
+from txmqtt.net.connection import ClientConnection
+from txmqtt.net.ending import told
 from txmqtt.net.request_verbs import RequestVerbs
 from txmqtt.net.requests import Requests
 from txmqtt.net.state import Answer, Ask, ClientState, restoring

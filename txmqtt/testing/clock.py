@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
+from threading import get_ident
 from typing import Any
 
 from twisted.internet.base import DelayedCall
@@ -47,6 +48,7 @@ class WorldClock(Clock):
         self.network = MemoryNetwork(self)
         self.nameResolver: IHostnameResolver = EverythingIsHere()
         self._running = False
+        self._thread = get_ident()
 
     # Time
 
@@ -144,6 +146,10 @@ class WorldClock(Clock):
 
     def callFromThread(self, callable: Callable[..., object], *args: object, **kwargs: object) -> None:
         """
-        See C{IReactorFromThreads}. There are no threads here: it is called next.
+        See C{IReactorFromThreads}. It is called next.
+
+        @raise RuntimeError: a thread calls this. When it does so is not the test's to say, so there are none here.
         """
+        if get_ident() != self._thread:
+            raise RuntimeError(f"{callable!r} is to be called for another thread; there are none in a world in memory")
         self.callLater(0, callable, *args, **kwargs)

@@ -24,6 +24,7 @@ from txmqtt.net.requests import Requests
 from txmqtt.net.settings import Options, Settings
 from txmqtt.net.state import Answer, Ask
 from txmqtt.net.steady import steady
+from txmqtt.net.thread_check import check_thread
 from txmqtt.net.websocket_headers import HeadersOption
 from txmqtt.service.client.lifecycle import Lifecycle, Plan, Store
 from txmqtt.service.client.outbox import POLICIES, REFUSE
@@ -241,6 +242,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         client = self.client
         if client is not None:
             return client.ask(ask)
+        check_thread("a client")
         return self.state.expect(ask)[1]
 
     def _cannot(self) -> Answer | None:
