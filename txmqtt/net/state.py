@@ -251,6 +251,8 @@ class ClientState:
         for ask in asks.values():
             self.revert(ask)
         self.waiters.abandon(why)
+        if self.lasting:  # otherwise each connection ends what was read over it
+            self.handlers.end(why())
         if self.requests is not None:
             self.requests.abandon(why)
 
