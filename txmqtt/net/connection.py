@@ -276,6 +276,8 @@ class ClientConnection(Traffic):
             self._flushing.cancel()
             self._flushing = None
         ready, self._ready = self._ready, []
+        if self._exchange is not None:
+            self._ending.cause = self._exchange.error
         self._abandon(written)
         if self._exchange is not None:
             self._exchange.lost(self._why)
@@ -290,6 +292,4 @@ class ClientConnection(Traffic):
         raise NotImplementedError
 
     def _why(self) -> ConnectionClosed:
-        if self._exchange is not None:
-            self._ending.cause = self._exchange.error
         return self._ending.error()

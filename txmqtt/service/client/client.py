@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from txmqtt.backends.sqlite.worker import ThreadWorker
 from txmqtt.codec.constants import MQTT5, PUBLISH
+from txmqtt.codec.errors import ConnectionClosed
 from txmqtt.codec.properties import Properties
 from txmqtt.net.addresses import Address, TLSOption, endpoint_for
 from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
@@ -248,6 +249,16 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         @raise KeyError: there is none, or it was told before.
         """
         return self.outcomes.find(key)
+
+    def reauthenticate(self) -> Deferred[None]:
+        """
+        5.0: prove again who we are, as C{MQTTClient.reauthenticate} does. Whoever is not connected fails: it is proven
+        anyway when there is a connection.
+        """
+        client = self.client
+        if client is not None:
+            return client.reauthenticate()
+        return fail(self._why() if self.phase is Phase.GIVEN_UP else ConnectionClosed("not connected"))
 
     def ask(self, ask: Ask) -> Answer:
         """
