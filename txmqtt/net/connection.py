@@ -1,8 +1,5 @@
 """
-The life of a client's connection: CONNECT, ready, closed, and why; and when what it says is written.
-
-What is asked from within a read leaves at its end, anything else at the end of the turn of the reactor: publishing many
-messages in one turn makes one write.
+The life of a client's connection: CONNECT, ready, closed, and why.
 """
 
 from __future__ import annotations
@@ -12,7 +9,7 @@ from time import monotonic
 from typing import Any, Self
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -23,21 +20,16 @@ from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
 from txmqtt.net.ending import Ending
 from txmqtt.net.exchange import Exchange
-from txmqtt.net.protocol import MQTTProtocol
-from txmqtt.net.receiving.figures import Figures
 from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.state import ClientState
-from txmqtt.net.thread_check import check_thread
-from txmqtt.net.values import DONE, Acknowledgement
-from txmqtt.session.client import ClientSession
-from txmqtt.session.turn import Turn
+from txmqtt.net.traffic import Traffic
 from txmqtt.session.verbs import Verbs
-from txmqtt.session.voice import CLOSED, OPEN
+from txmqtt.session.voice import OPEN
 
 _log = Logger()
 
 
-class ClientConnection(MQTTProtocol):
+class ClientConnection(Traffic):
     """
     One connection to a server.
 
@@ -47,19 +39,14 @@ class ClientConnection(MQTTProtocol):
     @ivar server_properties: what the server said of itself in its CONNACK, 5.0.
     """
 
-    session: ClientSession
-
     def __init__(self, state: ClientState, clock: IReactorTime, seconds: Callable[[], float] = monotonic) -> None:
         settings = state.settings
-        super().__init__(Turn(), clock, seconds, settings.close_timeout)
-        self.state = state
+        super().__init__(state, clock, seconds)
         self.client_id = state.client_id
         self.version = settings.version
         self.session_present = False
         self.server_properties = Properties()
         self._settings = settings
-        self._handlers = state.handlers
-        self._pressure = state.handlers.pressure
         self._accepted = False
         self._fresh = False  # the server began the session anew
         self._lost = False
@@ -67,11 +54,6 @@ class ClientConnection(MQTTProtocol):
         self._exchange: Exchange | None = None
         self._ready: list[Deferred[Any]] = []
         self._closed: list[Deferred[ConnectionClosed]] = []
-        self._unwritten: list[Deferred[Acknowledgement]] = []  # of QoS 0, until the turn ends or the server reads
-        self._flushing: IDelayedCall | None = None
-        self._inside = False
-        self.turn.now = seconds()
-        self.turn.skew = clock.seconds() - self.turn.now
 
     def connectionMade(self) -> None:
         """
@@ -126,13 +108,6 @@ class ClientConnection(MQTTProtocol):
         How many messages found neither a callback nor C{on_message}.
         """
         return self._handlers.figures.unclaimed
-
-    @property
-    def figures(self) -> Figures:
-        """
-        What became of the messages that came, in numbers.
-        """
-        return self._handlers.figures
 
     # Opening
 
@@ -239,91 +214,6 @@ class ClientConnection(MQTTProtocol):
         self._enter()
         return self._exchange.renew()
 
-    # One write for each turn
-
-    def _enter(self) -> None:
-        """
-        Something is asked: tell the time, and see to it that what it makes us say is written.
-        """
-        if not self._inside:
-            self.turn.now = self._seconds()
-            if self._flushing is None and self.session.phase != CLOSED:
-                check_thread("a client")  # once a turn, because it is not for nothing
-                self._flushing = self._clock.callLater(0, self._flush)
-
-    def _flush(self) -> None:
-        self._flushing = None
-        self.turn.now = self._seconds()
-        if self._pressure.full or self._pressure.held:
-            self._pressure.check()
-        self.turn.flush()
-        if self._unwritten and not self.session.paused:
-            self._written()
-
-    def dataReceived(self, data: bytes) -> None:
-        """
-        See C{MQTTProtocol}.
-        """
-        self._inside = True
-        try:
-            self.session.feed(data, self._seconds())
-        finally:
-            self._inside = False
-        if self._pressure.full or self._pressure.held:
-            self._pressure.check()
-        self.turn.flush()
-        if self._unwritten and not self.session.paused:
-            self._written()
-
-    def _ring(self) -> None:
-        super()._ring()
-        if self._pressure.held:  # a ping may have become due
-            self._pressure.check()
-            self.turn.flush()
-
-    # Reading: see C{Pressure}
-
-    @property
-    def awaits(self) -> bool:
-        """
-        The server has something to say that is waited for.
-        """
-        return self.session.phase != OPEN or self.session.awaits
-
-    def stop_reading(self) -> None:
-        """
-        Take no more from the server.
-        """
-        self.session.reading = False
-        self.hold()
-
-    def read_on(self) -> None:
-        """
-        Take what there is, and what comes.
-        """
-        inside, self._inside = self._inside, True
-        try:
-            self.session.proceed()
-        finally:
-            self._inside = inside
-        if not self._pressure.held:
-            self.release()
-
-    def resumeProducing(self) -> None:
-        """
-        See C{MQTTProtocol}: what waited for the server to read is with the transport now.
-        """
-        super().resumeProducing()
-        self._written()
-
-    def _written(self) -> None:
-        """
-        What waited for room is with the transport now.
-        """
-        unwritten, self._unwritten = self._unwritten, []
-        for answer in unwritten:
-            answer.callback(DONE)
-
     # The end
 
     def whenClosed(self) -> Deferred[ConnectionClosed]:
@@ -378,6 +268,8 @@ class ClientConnection(MQTTProtocol):
             self._flushing.cancel()
             self._flushing = None
         ready, self._ready = self._ready, []
+        if self._exchange is not None:
+            self._ending.cause = self._exchange.error
         self._abandon(written)
         if self._exchange is not None:
             self._exchange.lost(self._why)
@@ -392,6 +284,4 @@ class ClientConnection(MQTTProtocol):
         raise NotImplementedError
 
     def _why(self) -> ConnectionClosed:
-        if self._exchange is not None:
-            self._ending.cause = self._exchange.error
         return self._ending.error()

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.net.support_client import ClientTestCase
-from txmqtt.net.receiving.terms import Terms
+from txmqtt.net.receiving.terms import HandlingOptions, OnError, Terms
 from txmqtt.session.tickets import WITHHELD
 
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
@@ -46,14 +46,15 @@ class TermsTests(SynchronousTestCase):
         """
         What a failure comes to: 3.x cannot refuse a message, so there it is withheld.
         """
-        for on_error, version, expected in (
+        table: list[tuple[OnError, int, int]] = [
             ("acknowledge", 5, 0),
             ("withhold", 5, WITHHELD),
             (0x80, 5, 0x80),
             (0x99, 5, 0x99),
             ("acknowledge", 4, 0),
             (0x80, 4, WITHHELD),
-        ):
+        ]
+        for on_error, version, expected in table:
             with self.subTest(on_error=on_error, version=version):
                 self.assertEqual(Terms(on_error=on_error).verdict(version), expected)
 
@@ -62,8 +63,14 @@ class TermsTests(SynchronousTestCase):
         Only what asks for something needs more than a call.
         """
         self.assertTrue(Terms(limit=5).plain)
-        for asked in ({"acknowledge": "manual"}, {"concurrency": 1}, {"timeout": 1}, {"on_error": "withhold"}):
-            self.assertFalse(Terms(**asked).plain)  # type: ignore[arg-type]
+        table: list[HandlingOptions] = [
+            {"acknowledge": "manual"},
+            {"concurrency": 1},
+            {"timeout": 1},
+            {"on_error": "withhold"},
+        ]
+        for asked in table:
+            self.assertFalse(Terms(**asked).plain)
 
 
 class AtTheDoorTests(ClientTestCase):

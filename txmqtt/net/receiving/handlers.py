@@ -102,13 +102,12 @@ class Handlers(Routing):
         @return: settled when it is dealt with.
         """
         properties = packet.properties
-        if properties is None:
-            route = self._routes.get(packet.topic) or self.find(packet.topic, ())
-        else:
-            identifiers = properties.subscription_identifiers
-            routes = self._named.get(identifiers)
-            route = (routes and routes.get(packet.topic)) or self.find(packet.topic, identifiers)
-        topic, callback, receivers = route
+        try:
+            routes = self._routes if properties is None else self._named[properties.subscription_identifiers]
+            topic, callback, receivers = routes[packet.topic]
+        except KeyError:
+            identifiers = () if properties is None else properties.subscription_identifiers
+            topic, callback, receivers = self.find(packet.topic, identifiers)
         if callback is None:
             if receivers:
                 message = Message(topic, packet.payload, packet.qos, packet.retain, packet.dup, properties)

@@ -59,7 +59,10 @@ class Outcomes:
         for packet_id in found.received:
             state.incoming.resume(packet_id)
         for wish in found.wishes:
-            state.wishes.setdefault(wish.subscription.filter, wish)
+            filter = wish.subscription.filter
+            state.wishes.setdefault(filter, wish)
+            if state.handlers.get(filter) is None:  # its identifier is taken, and stays that of this filter
+                state.handlers.put(filter, None, wish.identifier)
         for outcome in found.outcomes:
             self._ended[outcome.key] = outcome
 
