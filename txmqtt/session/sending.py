@@ -252,6 +252,9 @@ class Sending(Voice):
             outgoing.release(item)
             if item.ref:
                 ticket = self._received(item)
+        self._pubrel_when(ticket, item)
+
+    def _pubrel_when(self, ticket: Ticket, item: Outbound) -> None:
         gate = self._pubrels
         if gate is None:
             if ticket.done:
@@ -348,6 +351,12 @@ class Sending(Voice):
     def _received(self, item: Outbound) -> Ticket:
         return DONE
 
+    def _received_before(self, item: Outbound) -> Ticket:
+        """
+        Its PUBREC came on an earlier connection, and may not be on record yet.
+        """
+        return DONE
+
     def _unkept(self, item: Outbound | None, reason: int) -> None:
         """
         That a QoS 2 message is about to leave could not be put on record.
@@ -378,5 +387,5 @@ def repeat_releases(conversation: Sending, released: list[Outbound]) -> None:
     Begin a resumed conversation: the PUBRELs go again at once, then what was published, then what waits.
     """
     for item in released:
-        conversation._let_pubrel(item.packet_id, reasons.SUCCESS)
+        conversation._pubrel_when(conversation._received_before(item), item)
     conversation.pump()
