@@ -196,7 +196,8 @@ class Receiving(Sending):
         else:
             # A repeat, or one that we never had: it must be answered all the same, or its sender waits for ever.
             reason = reasons.PACKET_IDENTIFIER_NOT_FOUND
-            ticket = self._released_before(packet_id)
+            if self.kept:
+                ticket = self._released(packet_id)
         gate = self._pubcomps
         if reason == reasons.SUCCESS:
             frame = (_PUBCOMP | packet_id).to_bytes(4, "big")
@@ -230,10 +231,4 @@ class Receiving(Sending):
         raise NotImplementedError
 
     def _released(self, packet_id: int) -> Ticket:
-        return DONE
-
-    def _released_before(self, packet_id: int) -> Ticket:
-        """
-        A PUBREL for nothing: that its message was released on an earlier connection may not be on record yet.
-        """
         return DONE

@@ -34,12 +34,15 @@ class Sending(Voice):
     @ivar thirsty: the owner has more to say as soon as there is room.
     @ivar resting: it has said enough for one turn, and goes on when the alarm rings.
     @ivar choosy: the peer does not take every QoS, or no retained messages.
+    @ivar kept: a client's session of which each step is put on record (C{ClientSink.sending} and what follows it); what
+        an earlier connection has put there may not be there yet.
     @ivar resend_interval: how long a packet may be unanswered before it is sent again, seconds; 0.0 for ever.
     """
 
     resend_interval = 0.0
     resting = False
     choosy = False
+    kept = False
     _publishes: Gate | None = None
     _pubrels: Gate | None = None
     _resend_from = 0.0  # when the peer last began to read again: what it was sent before may only just reach it
@@ -287,7 +290,9 @@ class Sending(Voice):
             raise RemoteProtocolError(f"PUBCOMP for packet identifier {packet.packet_id}, which has had no PUBREL")
         outgoing.finish(item)
         if item.ref:
-            self._settled(item, packet.reason, packet.properties)
+            # Its PUBREC said that the peer has it. 0x92 answers a PUBREL that was sent again after the PUBCOMP had been
+            # lost, which is no error then [MQTT5-3.7.2-1].
+            self._settled(item, reasons.SUCCESS, packet.properties)
         if self.thirsty or not outgoing.idle:
             self._refill()
 
@@ -351,12 +356,6 @@ class Sending(Voice):
     def _received(self, item: Outbound) -> Ticket:
         return DONE
 
-    def _received_before(self, item: Outbound) -> Ticket:
-        """
-        Its PUBREC came on an earlier connection, and may not be on record yet.
-        """
-        return DONE
-
     def _unkept(self, item: Outbound | None, reason: int) -> None:
         """
         That a QoS 2 message is about to leave could not be put on record.
@@ -387,5 +386,5 @@ def repeat_releases(conversation: Sending, released: list[Outbound]) -> None:
     Begin a resumed conversation: the PUBRELs go again at once, then what was published, then what waits.
     """
     for item in released:
-        conversation._pubrel_when(conversation._received_before(item), item)
+        conversation._pubrel_when(conversation._received(item) if conversation.kept else DONE, item)
     conversation.pump()

@@ -56,7 +56,6 @@ class Verbs(Conversation):
     @ivar session_expiry: how long the server was asked to keep the session, seconds.
     @ivar lasting: the publishes belong to somebody who outlives the session: when the server has lost it, what was sent
         there is sent anew.
-    @ivar kept: each step of the books is put on record (C{ClientSink.sending} and what follows it).
     @ivar downgrade: what the server does not take at this QoS, or not as retained, is sent as it takes it.
     """
 
@@ -79,7 +78,6 @@ class Verbs(Conversation):
         self.session_expiry = 0
         self._keepalive: Keepalive | None = None
         self.lasting = False
-        self.kept = False
         self.downgrade = False
         self._pings: deque[int] = deque()  # who waits for a PINGRESP, oldest first; 0 is the keep-alive
 
@@ -219,10 +217,6 @@ class Verbs(Conversation):
             self.sent_aliases.bind(topic)
 
     def _settled(self, item: Outbound, reason: int, properties: Properties | None) -> None:
-        if item.released and reason == reasons.PACKET_IDENTIFIER_NOT_FOUND:
-            # Its PUBREC said that the server has it. This one answers a PUBREL that was sent again after the PUBCOMP
-            # had been lost, by a connection or by a program that was killed: no error then (5.0, section 2.4).
-            reason = reasons.SUCCESS
         self.sink.settled(self, item, reason, properties)
 
     def _lapsed(self, item: Outbound) -> None:
@@ -245,14 +239,8 @@ class Verbs(Conversation):
     def _received(self, item: Outbound) -> Ticket:
         return self.sink.released(self, item) if self.kept else DONE
 
-    def _received_before(self, item: Outbound) -> Ticket:
-        return self._received(item)
-
     def _released(self, packet_id: int) -> Ticket:
         return self.sink.releasing(self, packet_id) if self.kept else DONE
-
-    def _released_before(self, packet_id: int) -> Ticket:
-        return self._released(packet_id)
 
     def _drained(self) -> None:
         pass  # the queue is all that waits, and it has been seen to
