@@ -93,6 +93,8 @@ class ClientSocket(WebSocket):
     The client's side of a connection: what it says is masked, each time anew.
     """
 
+    undone = "the handshake of WebSocket was not over"
+
     def __init__(
         self,
         clock: IReactorTime,
