@@ -218,6 +218,8 @@ class TLSTests(TransportTestCase):
         """
         error = await self.fails(Refusal, f"ws://localhost:{our_secured().ws}/elsewhere")
         self.assertEqual(str(error), "the server answered 404 Not Found, not a WebSocket")
+        error = await self.fails(ConnectionClosed, f"ws://localhost:{our_broker().port}")
+        self.assertIn("the server hung up during the handshake of WebSocket", str(error))
 
 
 class ProxyTests(TransportTestCase):
