@@ -16,7 +16,9 @@ from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.net.auth import Identity, IMQTTUser, Realm, User
 from txmqtt.net.client import MQTTClient
-from txmqtt.net.connect import connect
+from txmqtt.net.client_tls import TLS
+from txmqtt.net.connect import connect, connect_over
+from txmqtt.net.consumer import MessageConsumer
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.plugins import BrokerPlugin, IBrokerPluginFactory
 from txmqtt.net.threads import FromThread
@@ -26,6 +28,7 @@ from txmqtt.service.client import MQTTClientService, Phase, Retry
 from txmqtt.service.listener import CannotListen, Place
 
 __all__ = [
+    "TLS",
     "Acknowledgement",
     "BrokerPlugin",
     "BrokerService",
@@ -41,6 +44,7 @@ __all__ = [
     "MQTTClientService",
     "MQTTError",
     "Message",
+    "MessageConsumer",
     "Phase",
     "Place",
     "Policy",
@@ -57,5 +61,6 @@ __all__ = [
     "__version__",
     "compiled",
     "connect",
+    "connect_over",
     "makeBroker",
 ]

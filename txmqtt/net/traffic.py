@@ -36,6 +36,7 @@ class Traffic(MQTTProtocol):
         self.state = state
         self._handlers = state.handlers
         self._pressure = state.handlers.pressure
+        self._writable = state.writable
         self._unwritten: list[Deferred[Acknowledgement]] = []  # of QoS 0, until the turn ends or the server reads
         self._flushing: IDelayedCall | None = None
         self._inside = False
@@ -62,6 +63,8 @@ class Traffic(MQTTProtocol):
         self.turn.flush()
         if self._unwritten and not self.session.paused:
             self._written()
+        if self._writable.waiting:
+            self._writable.tell(self.session)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -77,6 +80,8 @@ class Traffic(MQTTProtocol):
         self.turn.flush()
         if self._unwritten and not self.session.paused:
             self._written()
+        if self._writable.waiting:
+            self._writable.tell(self.session)
 
     def _ring(self) -> None:
         super()._ring()
@@ -119,6 +124,7 @@ class Traffic(MQTTProtocol):
         """
         super().resumeProducing()
         self._written()
+        self._writable.tell(self.session)
 
     def _written(self) -> None:
         """
