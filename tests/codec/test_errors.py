@@ -13,6 +13,7 @@ from txmqtt.codec.errors import (
     RemoteProtocolError,
     UnsupportedVersion,
 )
+from txmqtt.codec.properties import Properties
 
 
 class ErrorTests(SynchronousTestCase):
@@ -36,6 +37,18 @@ class ErrorTests(SynchronousTestCase):
         self.assertEqual(Refused("no", 0x87).reason, 0x87)
         self.assertEqual(ConnectionClosed("gone").reason, 0x80)
         self.assertEqual(ConnectionClosed("gone", 0x8B).reason, 0x8B)
+
+    def test_another_server(self) -> None:
+        """
+        Who is sent to another server finds its address on the error, and all else that the server said.
+        """
+        said = Properties(server_reference="other:1883")
+        errors: list[Refused | ConnectionClosed] = [Refused("no", 0x9C, properties=said)]
+        errors.append(ConnectionClosed("gone", 0x9D, True, said))
+        for error in errors:
+            self.assertEqual((error.server_reference, error.properties), ("other:1883", said))
+        errors = [Refused("no", 0x87), ConnectionClosed("gone"), Refused("no", 0x87, properties=Properties())]
+        self.assertEqual([error.server_reference for error in errors], [None, None, None])
 
     def test_details(self) -> None:
         """

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import unittest
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.end_to_end.guest import Guest
 from tests.end_to_end.support import HOME, PATIENCE, Mosquitto, OurBroker, Running, free_port, greeting, our_broker
-from txmqtt.codec.packets import Ack, Disconnect
+from txmqtt.codec.packets import Ack, Disconnect, Publish
 from txmqtt.codec.properties import Properties
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -34,7 +35,7 @@ class ExampleTests(SynchronousTestCase):
         """
         No example is shown that nobody runs, and each fits in forty lines and says first what one learns from it.
         """
-        for path in sorted([*EXAMPLES.glob("*.py"), *EXAMPLES.glob("plugin/*.py")]):
+        for path in sorted([*EXAMPLES.glob("*.py"), *EXAMPLES.glob("plugin/*.py"), *EXAMPLES.glob("testing/*.py")]):
             with self.subTest(example=path.name):
                 test: Callable[[], None] | None = getattr(self, f"test_{path.stem}", None)
                 self.assertTrue(callable(test))
@@ -118,6 +119,32 @@ class ExampleTests(SynchronousTestCase):
         subscriber.says("we disconnected")
         subscriber.process.wait(PATIENCE)
 
+    def test_request(self) -> None:
+        """
+        What one client asks the other answers; what nobody serves is said at once.
+        """
+        program = self.example("request.py", f"mqtt://127.0.0.1:{our_broker().port}")
+        program.says(r"today is \d\d \w+ \d{4}")
+        program.says("nobody serves 'service/weather'")
+        self.assertEqual(program.process.wait(PATIENCE), 0)
+
+    def test_stream(self) -> None:
+        """
+        It reads what it subscribed to until it is told that that is over; a job that fails is refused, and counted.
+        """
+        port = our_broker().port
+        reader = self.example("stream.py", f"mqtt://127.0.0.1:{port}")
+        reader.says(r"auto-\S+ reads")
+        ann = Guest(port, "ann").come_in()
+        said = ((b"jobs/1", b"7"), (b"jobs/2", b"tea"), (b"alarms/kitchen", b"smoke"))
+        for number, (topic, payload) in enumerate(said, 1):
+            ann.publish(topic, payload, 1, number)
+        reader.says("alarms/kitchen: smoke")
+        reader.says("job 7 is done")
+        ann.publish(b"alarms/all", b"over", 1, 4)
+        reader.says("not read: 0; failed: 1")
+        self.assertEqual(reader.process.wait(PATIENCE), 0)
+
     def test_subscriber(self) -> None:
         """
         Whoever closes the connection, the subscriber says why it ends.
@@ -137,3 +164,40 @@ class ExampleTests(SynchronousTestCase):
         publisher = self.example("publisher.py", f"mqtt://127.0.0.1:{free_port()}")
         publisher.says("not published: Connection was refused")
         self.assertEqual(publisher.process.wait(PATIENCE), 1)
+
+    def test_thermostat(self) -> None:
+        """
+        The application that is tested is one: it heats while it is cold, and leaves when it is told to.
+        """
+        broker = our_broker()
+        guest = Guest(broker.port, "g").come_in().subscribe(b"rooms/3/heating")
+        guest.say(Publish(b"rooms/3/temperature", b"19.5", 0, True))
+        program = self.example("testing/thermostat.py", f"mqtt://127.0.0.1:{broker.port}")
+        self.assertEqual(guest.take(Publish).payload, b"on")
+        program.process.send_signal(signal.SIGINT)
+        program.process.wait(PATIENCE)
+
+    def test_test_under_pytest(self) -> None:
+        """
+        Its tests are found and pass under pytest; to offer its fixtures imports nothing of ours that is large.
+        """
+        folder = EXAMPLES / "testing"
+        words = ["-q", "-p", "pytest_txmqtt", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
+        program = f"""
+import sys, pytest, pytest_txmqtt
+print("imported:", {{"twisted", "txmqtt"}} & set(sys.modules))
+sys.exit(pytest.main({words!r}))
+"""
+        made = Running([sys.executable, "-c", program], surroundings={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+        self.addCleanup(made.stop, signal.SIGKILL)
+        made.says(r"imported: set\(\)")
+        made.says("6 passed")
+
+    def test_test_under_trial(self) -> None:
+        """
+        Its tests pass under trial, which needs no more than the package.
+        """
+        self.patch(sys, "path", [str(EXAMPLES / "testing"), *sys.path])
+        result = unittest.TestResult()
+        unittest.defaultTestLoader.loadTestsFromName("test_under_trial.ThermostatTests").run(result)
+        self.assertEqual((result.testsRun, result.errors, result.failures), (3, [], []))

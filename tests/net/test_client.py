@@ -318,7 +318,7 @@ class SubscribeTests(ClientTestCase):
         Subscribe fires at SUBACK and tells the QoS that was granted.
         """
         client = self.open()
-        answer = client.subscribe("rooms/+", ignore, qos=2)
+        answer = client.subscribe("rooms/+", qos=2)
         self.assertEqual(self.said(), [Subscribe(1, [Subscription(b"rooms/+", 2)])])
         self.hears(Suback(1, [1]))
         self.assertEqual(self.successResultOf(answer).reason, ReasonCode.GRANTED_QOS_1)
@@ -365,7 +365,7 @@ class SubscribeTests(ClientTestCase):
         """
         Several filters are asked for in one SUBSCRIBE, with one callback.
         """
-        client = self.open()
+        client = self.open(version=4)
         answer = client.subscribe(["a", "b/#"], self.note("x"), qos=1)
         self.assertEqual(self.said(), [Subscribe(1, [Subscription(b"a", 1), Subscription(b"b/#", 1)])])
         self.hears(Suback(1, [1, 0]), Publish(b"b/c", b"p"))

@@ -12,10 +12,11 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, UNIXClientEndpoint
 from twisted.internet.error import ConnectError, ConnectionRefusedError
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -24,75 +25,27 @@ import txmqtt
 from txmqtt import ConnectionClosed, MQTTClient, Refused, connect
 from txmqtt.codec.decode import Decoder
 from txmqtt.codec.packets import Connect
-from txmqtt.net.connect import endpoint_for
+from txmqtt.net.client_tls import TLS
+from txmqtt.net.connect import connect_over
 
 
-class EndpointTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.reactor = MemoryReactorClock()
-
-    def test_internet(self) -> None:
-        """
-        A URL names host and port; 1883 is the default, 8883 with TLS.
-        """
-        for url, host, port in (
-            ("mqtt://broker", "broker", 1883),
-            ("mqtt://broker:1884", "broker", 1884),
-            ("mqtt://127.0.0.1:1884/", "127.0.0.1", 1884),
-            ("mqtt://[::1]:1884", "::1", 1884),
-        ):
-            with self.subTest(url=url):
-                endpoint, found = endpoint_for(self.reactor, url)
-                assert isinstance(endpoint, HostnameEndpoint)
-                self.assertEqual((endpoint._hostText, endpoint._port, found), (host, port, {}))
-        secure, _ = endpoint_for(self.reactor, "mqtts://broker")
-        self.assertEqual(secure._wrappedEndpoint._port, 8883)  # type: ignore[attr-defined]
-
-    def test_credentials(self) -> None:
-        """
-        A URL may name user and password, percent-encoded.
-        """
-        _, found = endpoint_for(self.reactor, "mqtt://us%40er:p%3Ass@broker")
-        self.assertEqual(found, {"username": "us@er", "password": "p:ss"})
-
-    def test_others(self) -> None:
-        """
-        A UNIX socket, a string that describes an endpoint, and an endpoint do as well.
-        """
-        unix, _ = endpoint_for(self.reactor, "unix:///run/my%20broker.sock")
-        assert isinstance(unix, UNIXClientEndpoint)
-        self.assertEqual(unix._path, "/run/my broker.sock")
-        described, _ = endpoint_for(self.reactor, "tcp:host=127.0.0.1:port=1884")
-        self.assertTrue(IStreamClientEndpoint.providedBy(described))
-        given = TCP4ClientEndpoint(self.reactor, "127.0.0.1", 1883)
-        self.assertIs(endpoint_for(self.reactor, given)[0], given)
-
+class AddressTests(SynchronousTestCase):
     def test_wrong_addresses(self) -> None:
         """
-        An address that cannot be understood is refused at once; the words say what is, and never show a password.
+        What is wrong with an address, or does not go with it, is said at once.
         """
-        table: list[tuple[Any, type[Exception], str]] = [
-            ("ws://user:secret@broker/mqtt", ValueError, "WebSocket is not supported yet; expected mqtt://host:port"),
-            ("wss://broker", ValueError, "WebSocket is not supported yet"),
-            ("http://user:secret@broker", ValueError, "cannot connect to http://; expected mqtt://host:port"),
-            ("tcp://broker:1883", ValueError, "cannot connect to tcp://; expected mqtt://host:port"),
-            ("mqtt://", ValueError, "without a host"),
-            ("mqtt://user:secret@broker:port", ValueError, "Port could not be cast"),
-            ("mqtt://broker:70000", ValueError, "Port out of range"),
-            ("mqtt://broker/topic", ValueError, "with the path '/topic'"),
-            ("mqtt://broker?x=y", ValueError, "query or fragment"),
-            ("unix://relative/path", ValueError, "expected unix:///path"),
-            ("unix://", ValueError, "expected unix:///path"),
-            ("localhost", ValueError, "cannot connect to 'localhost'.*expected mqtt://host:port"),
-            ("tcp:", ValueError, "expected mqtt://host:port"),
-            ("", ValueError, "expected mqtt://host:port"),
-            (1883, TypeError, "cannot connect to int; expected mqtt://host:port"),
-            (None, TypeError, "cannot connect to NoneType"),
+        reactor = MemoryReactorClock()
+        table: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
+            ("http://user:secret@broker", {}, ValueError, "cannot connect to http://; expected mqtt://host:port"),
+            ("mqtt://broker", {"tls": TLS()}, ValueError, "tls is given"),
+            ("mqtt://broker", {"proxy": "ftp://user:secret@proxy"}, ValueError, "cannot use the proxy ftp://"),
+            ("mqtt://broker", {"headers": {}}, ValueError, "headers means nothing"),
+            (1883, {}, TypeError, "cannot connect to int"),
         ]
-        for to, error, words in table:
-            with self.subTest(to=to):
+        for to, options, error, words in table:
+            with self.subTest(to=to, options=list(options)):
                 with self.assertRaisesRegex(error, words) as caught:
-                    connect(self.reactor, to)
+                    connect(reactor, to, **options)
                 self.assertNotIn("secret", str(caught.exception))
 
 
@@ -116,7 +69,7 @@ class WaitingEndpoint:
         return self.connected
 
 
-class ConnectTests(SynchronousTestCase):
+class ConnectTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
         self.endpoint = WaitingEndpoint()
@@ -146,6 +99,8 @@ class ConnectTests(SynchronousTestCase):
         client.connectionLost(Failure(ConnectError()))
         self.assertQuiet()
 
+
+class ConnectTests(ConnectTestCase):
     def test_accepted(self) -> None:
         """
         Connecting fires with the client when the server has accepted it.
@@ -264,6 +219,63 @@ class ConnectTests(SynchronousTestCase):
         self.assertNoResult(connecting)
         self.lose(client)
         self.failureResultOf(connecting, ConnectionClosed)
+
+
+class ConnectOverTests(ConnectTestCase):
+    """
+    The same, with a connection that is there already.
+    """
+
+    def over(self, transport: Any, **options: Any) -> Deferred[MQTTClient]:
+        options.setdefault("client_id", "me")
+        return connect_over(self.reactor, transport, seconds=self.reactor.seconds, **options)
+
+    def test_life(self) -> None:
+        """
+        MQTT begins at once, and the transport gives to the client what it reads.
+        """
+        connecting = self.over(self.transport, version=4)
+        self.assertEqual(self.transport.value()[:1], b"\x10")
+        transport: Any = self.transport
+        transport.protocol.dataReceived(b"\x20\x02\x00\x00")
+        client = self.successResultOf(connecting)
+        self.assertIs(transport.protocol, client)
+        self.lose(client)
+
+    def test_wrapper(self) -> None:
+        """
+        What wraps another protocol, such as TLS, goes on with the client instead.
+        """
+        wrapper = ProtocolWrapper(WrappingFactory(Factory()), Protocol())
+        wrapper.makeConnection(self.transport)
+        connecting = self.over(wrapper)
+        wrapper.dataReceived(b"\x20\x03\x00\x87\x00")
+        self.failureResultOf(connecting, Refused)
+        wrapper.connectionLost(Failure(ConnectError()))
+        self.assertQuiet()
+
+    def test_in_time(self) -> None:
+        """
+        It takes no longer than C{timeout}, and cancelling aborts the connection.
+        """
+        connecting = self.over(self.transport, timeout=7)
+        self.reactor.advance(7)
+        self.assertIn("no CONNACK within 7 s", str(self.failureResultOf(connecting, ConnectionClosed).value))
+        transport: Any = self.transport
+        self.lose(transport.protocol)
+        self.transport = transport = StringTransport()
+        connecting = self.over(transport)
+        connecting.cancel()
+        self.failureResultOf(connecting, CancelledError)
+        self.assertTrue(transport.disconnected or transport.disconnecting)
+        self.lose(transport.protocol)
+
+    def test_no_transport(self) -> None:
+        """
+        What cannot carry MQTT is refused, with what it lacks.
+        """
+        with self.assertRaisesRegex(TypeError, "object is no transport for MQTT: it has no write, registerProducer"):
+            self.over(object())
 
 
 class ImportTests(SynchronousTestCase):

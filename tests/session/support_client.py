@@ -27,18 +27,20 @@ class RecordingLink:
     """
     @ivar closed: reason, message and whether it was aborted, once the conversation is over.
     @ivar alarm: when the conversation wants to be woken.
+    @ivar held: it does not want to read.
     """
 
     def __init__(self) -> None:
+        self.held = False
         self.closed: tuple[int, str, bool] | None = None
         self.alarm = 0.0
         self.session: ClientSession | None = None
 
     def hold(self) -> None:
-        raise AssertionError("a client never stops reading")
+        self.held = True
 
     def release(self) -> None:
-        raise AssertionError("a client never stops reading")
+        self.held = False
 
     def rearm(self, deadline: float) -> None:
         self.alarm = deadline
@@ -54,11 +56,13 @@ class RecordingSink:
     """
     @ivar events: what the conversation told, each a tuple that begins with the verb.
     @ivar tickets: the answers to the messages to come; C{DONE} when there are none.
+    @ivar records: the same for the steps of a session that is kept.
     """
 
     def __init__(self) -> None:
         self.events: list[tuple[object, ...]] = []
         self.tickets: list[Ticket] = []
+        self.records: list[Ticket] = []
         self.upon: Callable[[str], None] = lambda verb: None
 
     def _tell(self, *event: object) -> None:
@@ -68,8 +72,31 @@ class RecordingSink:
     def accepted(self, session: ClientSession, packet: Connack) -> None:
         self._tell("accepted", packet.session_present)
 
+    def forgotten(self, session: ClientSession) -> None:
+        if session.lasting:  # to others it is no news
+            self._tell("forgotten")
+
+    def sending(self, session: Verbs, item: Outbound) -> Ticket:
+        return self._record("sending", item.packet_id)
+
+    def released(self, session: Verbs, item: Outbound) -> Ticket:
+        return self._record("released", item.packet_id)
+
+    def releasing(self, session: Verbs, packet_id: int) -> Ticket:
+        return self._record("releasing", packet_id)
+
+    def _record(self, *event: object) -> Ticket:
+        self._tell(*event)
+        return self.records.pop(0) if self.records else DONE
+
     def refused(self, session: ClientSession, packet: Connack) -> None:
         self._tell("refused", packet.reason)
+
+    def challenged(self, session: Verbs, data: bytes | None) -> None:
+        self._tell("challenged", data)
+
+    def convinced(self, session: Verbs, data: bytes | None) -> None:
+        self._tell("convinced", data)
 
     def published(self, session: ClientSession, packet: Publish) -> Ticket:
         self._tell("published", packet.topic, packet.payload)
@@ -78,7 +105,7 @@ class RecordingSink:
     def settled(self, session: Verbs, item: Outbound, reason: int, properties: Properties | None) -> None:
         self._tell("settled", item.ref, reason)
 
-    def lapsed(self, session: Verbs, item: Outbound, why: str) -> None:
+    def lapsed(self, session: Verbs, item: Outbound, reason: int, why: str) -> None:
         self._tell("lapsed", item.ref)
 
     def answered(self, session: Verbs, request: Request, reasons: list[int], properties: Properties | None) -> None:

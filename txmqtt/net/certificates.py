@@ -49,7 +49,9 @@ class Keyed(NamedTuple):
         return frozenset(name.lower() for name in _dns_names(self.certificate))
 
 
-def read_keyed(certificate: str, key: str = "", passphrase: str = "", chain: str = "") -> Keyed:
+def read_keyed(
+    certificate: str, key: str = "", passphrase: str = "", chain: str = "", password: bytes | None = None
+) -> Keyed:
     """
     Read a certificate and what belongs to it.
 
@@ -57,12 +59,13 @@ def read_keyed(certificate: str, key: str = "", passphrase: str = "", chain: str
     @param key: the file of the key; empty: that of the certificate.
     @param passphrase: the file whose first line unlocks the key.
     @param chain: a file with certificates that lead to an authority, after those of C{certificate}.
+    @param password: unlocks the key, instead of a file.
     @raise ValueError: says which file, and why not.
     """
     first, *rest = read_certificates(certificate)
     if chain:
         rest += read_certificates(chain)
-    private = _read_key(key or certificate, passphrase)
+    private = _read_key(key or certificate, passphrase, password)
     if _spki(private.public_key()) != _spki(first.public_key()):
         raise ValueError(f"the key in {key or certificate} does not belong to the first certificate in {certificate}")
     return Keyed(private, first, tuple(rest), certificate)
@@ -74,10 +77,19 @@ def read_certificates(path: str) -> list[x509.Certificate]:
 
     @raise ValueError: says why not.
     """
-    data = read_file(path)
+    return certificates_in(read_file(path), path)
+
+
+def certificates_in(data: bytes, source: str) -> list[x509.Certificate]:
+    """
+    All certificates of some PEM, at least one.
+
+    @param source: what errors call it.
+    @raise ValueError: says why not.
+    """
     if _CERTIFICATES.search(data) is None:
-        raise ValueError(f"{path} holds no certificate; expected PEM, beginning with -----BEGIN CERTIFICATE-----")
-    return _parsed(path, "a certificate", x509.load_pem_x509_certificates, data)
+        raise ValueError(f"{source} holds no certificate; expected PEM, beginning with -----BEGIN CERTIFICATE-----")
+    return _parsed(source, "a certificate", x509.load_pem_x509_certificates, data)
 
 
 def read_authorities(path: str) -> list[x509.Certificate]:
@@ -162,24 +174,25 @@ def _stat(path: str) -> tuple[object, ...]:
     return (path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def _read_key(path: str, passphrase: str) -> PrivateKeyTypes:
+def _read_key(path: str, passphrase: str, password: bytes | None) -> PrivateKeyTypes:
     data = read_file(path)
     if _KEY.search(data) is None:
         raise ValueError(f"{path} holds no private key; expected PEM, such as -----BEGIN PRIVATE KEY-----")
-    secret = read_file(passphrase).partition(b"\n")[0].rstrip(b"\r") if passphrase else None
+    secret = read_file(passphrase).partition(b"\n")[0].rstrip(b"\r") if passphrase else password
     # What the library says of a key it can't read is not repeated: nobody promises that no part of the key is in it.
     try:
         return load_pem_private_key(data, None)
     except TypeError:
         if not secret:
-            why = f"its passphrase, {passphrase}, is empty" if passphrase else "no file with its passphrase is given"
+            why = f"its passphrase, {passphrase}, is empty" if passphrase else "its passphrase is not given"
             raise ValueError(f"the key in {path} is encrypted, and {why}") from None
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError(f"the private key in {path} can't be read") from None
     try:
         return load_pem_private_key(data, secret)
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError(f"the private key in {path} can't be read with the passphrase in {passphrase}") from None
+        which = f"in {passphrase}" if passphrase else "given"
+        raise ValueError(f"the private key in {path} can't be read with the passphrase {which}") from None
 
 
 def _parsed(path: str, what: str, parse: Callable[[bytes], T], data: bytes) -> T:

@@ -8,28 +8,31 @@ its way stays on its way. All verbs may be called from within callbacks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from time import monotonic
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from txmqtt.codec import reasons
-from txmqtt.codec.constants import PUBLISH, SUBSCRIBE, UNSUBSCRIBE
+from txmqtt.codec.constants import MQTT5, PUBLISH, SUBSCRIBE
 from txmqtt.codec.errors import LocalProtocolError, Refused
-from txmqtt.codec.packets import Publish, Subscription
+from txmqtt.codec.packets import Publish
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
-from txmqtt.net.arguments import KnownNames, check_options, check_properties, filter_list, payload_bytes, qos_number
-from txmqtt.net.connection import ClientConnection, told
-from txmqtt.net.handlers import Callback, Handler, Handlers
-from txmqtt.net.settings import Settings
+from txmqtt.net.arguments import KnownNames, check_properties, payload_bytes, qos_number
+from txmqtt.net.asking import Asking
+from txmqtt.net.connection import ClientConnection
+from txmqtt.net.ending import told
+from txmqtt.net.request_verbs import RequestVerbs
+from txmqtt.net.requests import Requests
+from txmqtt.net.state import Answer, Ask, ClientState, restoring
 from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.net.waiters import Waiters
 from txmqtt.session.client import ClientSession
-from txmqtt.session.incoming import Incoming
-from txmqtt.session.outgoing import Outbound, Outgoing
+from txmqtt.session.outgoing import Outbound
+from txmqtt.session.tickets import DONE as DECIDED
 from txmqtt.session.tickets import Ticket
 from txmqtt.session.verbs import Request, Verbs
 from txmqtt.session.voice import OPEN
@@ -37,49 +40,34 @@ from txmqtt.session.voice import OPEN
 #: When a turn has published so much, bytes, it is written before the turn ends, and who awaits it lets others go on.
 _ENOUGH = 65_536
 
+#: 3.x: when so many messages have been withheld the connection ends, so that they come again: a server that has as
+#: many under way sends no more, and it does not say how many that is.
+_WITHHELD = 10
+
+_log = Logger()
+
 _NAMES = KnownNames()
 _SEEN = _NAMES.seen
 
-_Answer = Deferred[Acknowledgement]
 
-
-class _Ask:
-    """
-    A SUBSCRIBE or UNSUBSCRIBE under way, and the callbacks that it is about.
-    """
-
-    def __init__(self, kind: int, filters: list[bytes], handlers: list[Handler | None]) -> None:
-        self.kind = kind
-        self.filters = filters
-        self.handlers = handlers
-
-
-class MQTTClient(ClientConnection):
+class MQTTClient(ClientConnection, Asking, RequestVerbs):
     """
     One connection to a server, and what can be asked of it. C{connect} and C{MQTTClientFactory} make it.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        client_id: str,
-        outgoing: Outgoing,
-        incoming: Incoming,
-        handlers: Handlers,
-        clock: IReactorTime,
-        seconds: Callable[[], float] = monotonic,
-    ) -> None:
-        super().__init__(settings, client_id, handlers, clock, seconds)
-        self._waiters: Waiters[Acknowledgement] = Waiters()
-        self._asks: dict[int, _Ask] = {}
-        self.session = ClientSession(
+    def __init__(self, state: ClientState, clock: IReactorTime, seconds: Callable[[], float] = monotonic) -> None:
+        settings = state.settings
+        super().__init__(state, clock, seconds)
+        self._pings: Waiters[Acknowledgement] = Waiters()
+        self._asked: set[int] = set()  # what was left from before, and has been asked again
+        self.session = session = ClientSession(
             self.turn,
             self,
             self._not_connected,
             self,
             settings.write_buffer,
-            outgoing,
-            incoming,
+            state.outgoing,
+            state.incoming,
             settings.window,
             settings.timeout,
             settings.ping_timeout or 0.0,
@@ -87,6 +75,12 @@ class MQTTClient(ClientConnection):
             settings.topic_aliases,
             settings.receive_limit,
         )
+        session.lasting = state.lasting
+        session.kept = state.keeper is not None
+        session.downgrade = settings.downgrade
+        if settings.version < MQTT5:  # the server's window is not known, and these take places in it
+            session.withheld_limit = min(_WITHHELD, settings.receive_limit)
+        state.client = self
 
     @staticmethod
     def _not_connected(data: bytes) -> None:
@@ -101,7 +95,7 @@ class MQTTClient(ClientConnection):
         qos: int = 0,
         retain: bool = False,
         properties: Properties | None = None,
-    ) -> _Answer:
+    ) -> Answer:
         """
         Send a message.
 
@@ -123,18 +117,26 @@ class MQTTClient(ClientConnection):
         if not self._inside:
             self._enter()
         if qos:
-            waiters = self._waiters
-            ref, answer = waiters.expect(self._cancel)
+            state = self.state
+            ref, answer = state.waiters.expect(state.cancel)
             try:
-                session.publish(name, data, qos, bool(retain), properties, ref)
+                item = session.publish(name, data, qos, bool(retain), properties, ref)
             except LocalProtocolError as error:
-                del waiters.waiting[ref]
+                del state.waiters.waiting[ref]
                 return fail(error)
+            if session.kept and item is not None and not item.home:  # it waits, so it has not gone on record
+                state.keep(item)
         else:
+            ref = 0
+            if session.lasting and not session.books.idle:  # it has to wait with all that was published before it
+                ref, answer = self.state.waiters.expect(self.state.cancel)
             try:
-                session.publish(name, data, 0, bool(retain), properties, 0)
+                session.publish(name, data, 0, bool(retain), properties, ref)
             except LocalProtocolError as error:
+                self.state.waiters.waiting.pop(ref, None)
                 return fail(error)
+            if ref:
+                return answer
             if not session.paused and session.out_size < _ENOUGH:
                 return succeed(DONE)
             answer = Deferred()
@@ -143,77 +145,93 @@ class MQTTClient(ClientConnection):
             session.flush()
         return answer
 
-    def subscribe(
-        self,
-        filter: str | bytes | Sequence[str | bytes],
-        callback: Callback | None = None,
-        qos: int = 0,
-        *,
-        no_local: bool = False,
-        retain_as_published: bool = False,
-        retain_handling: int = 0,
-        identifier: int = 0,
-        properties: Properties | None = None,
-    ) -> _Answer:
+    def when_writable(self) -> Deferred[None]:
         """
-        Ask for all messages that match a filter, or any of several.
+        For those who have a great many messages to publish: wait for this before each, and no more are in memory than
+        are on their way.
 
-        @param callback: called with each C{Message}; what it returns may be a Deferred, or a coroutine, that fires when
-            the message is dealt with. It takes the place of another that the same filter had. A message that several
-            filters match calls each of their callbacks once. None leaves the messages to C{on_message}.
-        @param qos: at most this QoS.
-        @param no_local: 5.0: not what this client publishes itself.
-        @param retain_as_published: 5.0: the retain flag as it was published.
-        @param retain_handling: 5.0: 0 to get retained messages, 1 only if the subscription is new, 2 not.
-        @param identifier: 5.0: a number that comes with each message because of this subscription.
-        @return: fires when the server has granted it; C{reason} tells at which QoS.
+        @return: fires when a message that is published now would leave at once.
         """
-        filters = filter_list(filter, self.version)
-        if callback is not None and not callable(callback):
-            raise TypeError(f"callback is {callback!r}; expected a callable or None")
-        qos = qos_number(qos)
-        check_options(filters, no_local, retain_as_published, retain_handling, identifier, self.version)
-        check_properties(properties, SUBSCRIBE, self.version)
-        if identifier:
-            user = properties.user_properties if properties is not None else ()
-            properties = Properties(subscription_identifiers=(identifier,), user_properties=user)
         if self.session.phase != OPEN:
             return fail(self._why())
-        handlers: list[Handler | None] = [None] * len(filters)
-        if callback is not None:  # in its place before SUBSCRIBE leaves: a retained message may overtake the SUBACK
-            handlers = [self._handlers.put(each, callback) for each in filters]
-        asked = [
-            Subscription(each, qos, bool(no_local), bool(retain_as_published), int(retain_handling)) for each in filters
-        ]
-        ask = _Ask(SUBSCRIBE, filters, handlers)
-        return self._ask(ask, lambda ref: self.session.subscribe(asked, properties, ref))
+        return self.state.writable.ask(self.session)
 
-    def unsubscribe(self, filter: str | bytes | Sequence[str | bytes], properties: Properties | None = None) -> _Answer:
+    def ask(self, ask: Ask) -> Answer:
         """
-        Ask for no more of it.
-
-        @return: fires when the server has agreed; until then messages may come.
+        See C{Asking}.
         """
-        filters = filter_list(filter, self.version)
-        check_properties(properties, UNSUBSCRIBE, self.version)
-        if self.session.phase != OPEN:
-            return fail(self._why())
-        ask = _Ask(UNSUBSCRIBE, filters, [self._handlers.get(each) for each in filters])
-        return self._ask(ask, lambda ref: self.session.unsubscribe(filters, properties, ref))
-
-    def _ask(self, ask: _Ask, send: Callable[[int], Request]) -> _Answer:
         self._enter()
-        ref, answer = self._waiters.expect(self._cancel)
-        self._asks[ref] = ask
+        state = self.state
+        ref, answer = state.expect(ask)
         try:
-            send(ref)
+            self.say(ask, ref)
         except LocalProtocolError as error:
-            self._waiters.forget(answer)
-            self._revert(self._asks.pop(ref))
+            state.waiters.forget(answer)
+            state.revert(state.asks.pop(ref))
             return fail(error)
         return answer
 
-    def ping(self) -> _Answer:
+    def say(self, ask: Ask, ref: int) -> None:
+        """
+        Ask it.
+
+        @raise LocalProtocolError: this server cannot be asked that.
+        """
+        self._enter()
+        if ask.kind == SUBSCRIBE:
+            self.session.subscribe(ask.subscriptions, ask.said(self._handlers.identifying), ref)
+        else:
+            self.session.unsubscribe(ask.filters, ask.properties, ref)
+
+    def _restore(self) -> None:
+        state = self.state
+        pending = {filter for ask in state.asks.values() if ask.kind == SUBSCRIBE for filter in ask.filters}
+        for ask in restoring(list(state.wishes.values()), pending):
+            state.asks[state.waiters.number()] = ask
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        asks = self.state.asks
+        for ref, ask in list(asks.items()):
+            if ref in self._asked or ref not in asks:
+                continue
+            self._asked.add(ref)
+            try:
+                self.say(ask, ref)
+            except LocalProtocolError as error:
+                del asks[ref]
+                self.state.revert(ask)
+                answer = self.state.waiters.waiting.pop(ref, None)
+                if answer is not None:
+                    answer.errback(error)
+                else:
+                    _log.warn("{client!r}: cannot subscribe again: {error}", client=self.client_id, error=error)
+
+    def _cannot(self) -> Answer | None:
+        return None if self.session.phase == OPEN else fail(self._why())
+
+    def offer(self, item: Outbound) -> None:
+        """
+        Send a message that has been made, or queue it. Who waits for it is in the state's books.
+
+        @raise LocalProtocolError: the server does not take it, or the queue is full.
+        """
+        self._enter()
+        self.session.offer(item)
+
+    @property
+    def requests(self) -> Requests:
+        """
+        See C{RequestVerbs}.
+        """
+        state = self.state
+        if state.requests is None:
+            state.requests = Requests(self, self._clock)
+        elif not state.lasting:
+            state.requests.speaker = self  # an earlier connection was
+        return state.requests
+
+    def ping(self) -> Answer:
         """
         Ask the server for a sign of life.
 
@@ -222,9 +240,12 @@ class MQTTClient(ClientConnection):
         if self.session.phase != OPEN:
             return fail(self._why())
         self._enter()
-        ref, answer = self._waiters.expect(self._cancel)
+        ref, answer = self._pings.expect(self._never_mind)
         self.session.ping(ref)
         return answer
+
+    def _never_mind(self, answer: Answer) -> None:
+        self._pings.forget(answer)
 
     def disconnect(self, reason: int = reasons.SUCCESS, properties: Properties | None = None) -> Deferred[None]:
         """
@@ -245,46 +266,48 @@ class MQTTClient(ClientConnection):
             raise ValueError(str(error)) from None
         return self.whenClosed().addCallback(lambda _: None)
 
-    def _cancel(self, answer: _Answer) -> None:
-        ref = self._waiters.forget(answer)
-        ask = self._asks.get(ref)
-        if ask is None:
-            books = self.session.books
-            for item in books.waiting or ():
-                if item.ref == ref:
-                    books.withdraw(item)
-                    break
-        elif ask.kind == SUBSCRIBE:
-            del self._asks[ref]
-            self._revert(ask)
-            gone = [filter for filter in ask.filters if self._handlers.get(filter) is None]
-            if gone and self.session.phase == OPEN:
-                self._enter()
-                with suppress(LocalProtocolError):
-                    self.session.unsubscribe(gone, None, 0)  # nobody waits for it
-
-    def _revert(self, ask: _Ask) -> None:
-        """
-        A SUBSCRIBE did not work: its callbacks go again.
-        """
-        if ask.kind == SUBSCRIBE:
-            for handler in ask.handlers:
-                if handler is not None:
-                    self._handlers.withdraw(handler)
-
     # What the session hears
 
     def published(self, session: Verbs, packet: Publish) -> Ticket:
         """
         See C{ClientSink}.
         """
-        return self._handlers.deliver(packet)
+        ticket = self._handlers.deliver(packet)
+        if packet.qos == 2 and session.kept:
+            return self.state.handled(packet.packet_id, ticket)
+        return ticket
+
+    def sending(self, session: Verbs, item: Outbound) -> Ticket:
+        """
+        See C{ClientSink}.
+        """
+        keeper = self.state.keeper
+        assert keeper is not None
+        if not item.home:
+            self.state.keep(item)
+        return keeper.sending(item)
+
+    def released(self, session: Verbs, item: Outbound) -> Ticket:
+        """
+        See C{ClientSink}.
+        """
+        keeper = self.state.keeper
+        return keeper.released(item) if keeper is not None and item.home else DECIDED
+
+    def releasing(self, session: Verbs, packet_id: int) -> Ticket:
+        """
+        See C{ClientSink}.
+        """
+        keeper = self.state.keeper
+        return keeper.finished(packet_id) if keeper is not None else DECIDED
 
     def settled(self, session: Verbs, item: Outbound, reason: int, properties: Properties | None) -> None:
         """
         See C{ClientSink}.
         """
-        answer = self._waiters.waiting.pop(item.ref, None)
+        if item.home:
+            self.state.forget(item, reason, "" if reason < reasons.FAILURE else _refusal(item, reason, properties))
+        answer = self.state.waiters.waiting.pop(item.ref, None)
         if answer is None:
             return
         if reason == reasons.SUCCESS and properties is None:
@@ -292,42 +315,41 @@ class MQTTClient(ClientConnection):
         elif reason < reasons.FAILURE:
             answer.callback(Acknowledgement((ReasonCode(reason),), properties))
         else:
-            words = f"publish to {item.message.topic.decode()!r} refused: {reasons.name(reason)}{told(properties)}"
-            answer.errback(Refused(words, reason))
+            answer.errback(Refused(_refusal(item, reason, properties), reason))
 
-    def lapsed(self, session: Verbs, item: Outbound, why: str) -> None:
+    def lapsed(self, session: Verbs, item: Outbound, reason: int, why: str) -> None:
         """
         See C{ClientSink}.
         """
-        answer = self._waiters.waiting.pop(item.ref, None)
+        words = f"message on {item.message.topic.decode()!r} not sent: {why}"
+        self.state.forget(item, reason, words)
+        answer = self.state.waiters.waiting.pop(item.ref, None)
         if answer is not None:
-            answer.errback(LocalProtocolError(f"message on {item.message.topic.decode()!r} not sent: {why}"))
+            answer.errback(LocalProtocolError(words, reason))
 
     def answered(self, session: Verbs, request: Request, codes: list[int], properties: Properties | None) -> None:
         """
         See C{ClientSink}.
         """
-        ask = self._asks.pop(request.ref, None)
-        answer = self._waiters.waiting.pop(request.ref, None)
+        state = self.state
+        ask = state.asks.pop(request.ref, None)
+        answer = state.waiters.waiting.pop(request.ref, None)
         if ask is None:
             return
-        asked = ask.kind == SUBSCRIBE
-        refused = []
-        for filter, handler, code in zip(ask.filters, ask.handlers, codes, strict=True):
-            if code >= reasons.FAILURE:
-                refused.append(f"{filter.decode()!r}: {reasons.name(code)}")
-            if handler is not None and asked and code >= reasons.FAILURE:
-                self._handlers.withdraw(handler)
-            elif handler is not None and asked:
-                self._handlers.confirm(handler)
-            elif handler is not None and code < reasons.FAILURE:
-                self._handlers.discard(handler)
+        state.answered(ask, codes)
+        refused = [
+            f"{filter.decode()!r}: {reasons.name(code)}"
+            for filter, code in zip(ask.filters, codes, strict=True)
+            if code >= reasons.FAILURE
+        ]
+        verb = "subscribe" if ask.kind == SUBSCRIBE else "unsubscribe"
+        words = f"{verb} refused: {', '.join(refused)}{told(properties)}" if refused else ""
         if answer is None:
-            return
-        if refused:
+            if words:
+                _log.warn("{client!r}: {words}", client=self.client_id, words=words)
+        elif words:
             first = next(code for code in codes if code >= reasons.FAILURE)
-            words = f"{'subscribe' if asked else 'unsubscribe'} refused: {', '.join(refused)}{told(properties)}"
-            answer.errback(Refused(words, first, tuple(codes)))
+            answer.errback(Refused(words, first, tuple(codes), properties))
         else:
             answer.callback(Acknowledgement(tuple([ReasonCode(code) for code in codes]), properties))
 
@@ -335,24 +357,21 @@ class MQTTClient(ClientConnection):
         """
         See C{ClientSink}.
         """
-        answer = self._waiters.waiting.pop(ref, None)
+        answer = self._pings.waiting.pop(ref, None)
         if answer is not None:
             answer.callback(DONE)
 
     def _abandon(self, written: bool) -> None:
-        # Bookkeeping first, strangers' code last.
-        books = self.session.books
-        for item in list(books.waiting or ()):
-            books.withdraw(item)  # it was never sent, and its publish fails now: it must not be sent later
-        for item in books.everything():
-            item.ref = 0  # it is sent again if the session goes on, but whoever waited for it has been told
-        asks, self._asks = self._asks, {}
-        for ask in asks.values():
-            self._revert(ask)
         unwritten, self._unwritten = self._unwritten, []
+        if not self.state.lasting:
+            self.state.abandon(self._why)
         for answer in unwritten:
             if written:
                 answer.callback(DONE)
             else:
                 answer.errback(self._why())
-        self._waiters.abandon(self._why)
+        self._pings.abandon(self._why)
+
+
+def _refusal(item: Outbound, reason: int, properties: Properties | None) -> str:
+    return f"publish to {item.message.topic.decode()!r} refused: {reasons.name(reason)}{told(properties)}"

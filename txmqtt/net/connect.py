@@ -1,33 +1,34 @@
 """
-C{connect}: from the address of a server to a client that it has accepted.
+C{connect}: from the address of a server to a client that it has accepted. C{connect_over} begins with a connection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
-from typing import Unpack
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Any, Unpack
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, clientFromString, wrapClientTLS
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
 from txmqtt.codec import reasons
 from txmqtt.codec.errors import ConnectionClosed
+from txmqtt.net.addresses import TLSOption, endpoint_for
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.settings import Options
-
-_EXPECTED = "mqtt://host:port, mqtts://host:port, unix:///path, or a client endpoint such as tcp:host=...:port=..."
+from txmqtt.net.websocket_headers import HeadersOption
 
 
 def connect(
     reactor: IReactorTime,
     to: str | IStreamClientEndpoint,
     *,
-    seconds: Callable[[], float] = monotonic,
+    tls: TLSOption | None = None,
+    proxy: str | None = None,
+    headers: HeadersOption | None = None,
+    seconds: Callable[[], float] | None = None,
     **options: Unpack[Options],
 ) -> Deferred[MQTTClient]:
     """
@@ -35,17 +36,68 @@ def connect(
 
     Cancelling gives up, whatever stage it is at.
 
-    @param to: C{mqtt://user:password@host:port}, C{mqtts://...}, C{unix:///path}, a string that describes a Twisted
-        client endpoint, or such an endpoint.
-    @param seconds: a clock that never jumps, seconds.
+    @param to: C{mqtt://user:password@host:port}, C{mqtts://...}, C{ws://host/path}, C{wss://...},
+        C{mqtt+srv://domain}, C{mqtts+srv://domain}, C{unix:///path}, a string that describes a Twisted client endpoint,
+        or such an endpoint.
+    @param tls: how to speak TLS where the URL asks for it: whom to trust, what to show; see C{TLS}.
+    @param proxy: C{socks5://user:password@host:port} or C{http://user:password@host:port}; it resolves the server's
+        name.
+    @param headers: for C{ws://} and C{wss://}, more headers of the request: a mapping, or what is called for it.
+    @param seconds: a clock that never jumps, seconds; None: the system's, or that of a C{Clock}.
     @param options: see C{Settings}.
-    @return: fires with the client when the server has accepted it; fails with C{Refused} when it has not.
+    @return: fires with the client when the server has accepted it. Fails with C{Refused} when it has not, with
+        C{TLSFailure} when one side does not trust the other, with C{ProxyFailure} when the proxy did not connect us,
+        with C{Refusal} when there is no WebSocket, otherwise with C{ConnectionClosed} or an error of Twisted.
     """
-    endpoint, found = endpoint_for(reactor, to)
-    named: Options = {**found, **options}
+    address = endpoint_for(reactor, to, tls=tls, proxy=proxy, headers=headers)
+    named: Options = {**address.options, **options}
     factory = MQTTClientFactory(reactor, seconds, **named)
+    return _in_time(reactor, factory, Deferred.fromCoroutine(_connect(address.endpoint, factory)))
+
+
+def connect_over(
+    reactor: IReactorTime,
+    transport: Any,
+    *,
+    seconds: Callable[[], float] | None = None,
+    **options: Unpack[Options],
+) -> Deferred[MQTTClient]:
+    """
+    Speak MQTT over a connection that is there already, such as a channel of SSH or the end of a pipe.
+
+    Cancelling gives up and aborts the connection.
+
+    @param transport: of C{ITransport}, C{IConsumer}, C{IPushProducer} and C{ITCPTransport} together it must have
+        C{write}, C{registerProducer} and C{unregisterProducer} (for streaming producers), C{pauseProducing},
+        C{resumeProducing}, C{loseConnection}, C{abortConnection} and C{getPeer}. It gives what it reads, and the news
+        of its end, to its attribute C{protocol}, which is set here to the client; what wraps another protocol
+        (C{ProtocolWrapper}, such as Twisted's TLS) to C{wrappedProtocol}. What it has read before is not repeated.
+    @return: see C{connect}.
+    """
+    missing = [name for name in _NEEDED if not callable(getattr(transport, name, None))]
+    if missing:
+        raise TypeError(f"{type(transport).__name__} is no transport for MQTT: it has no {', '.join(missing)}")
+    factory = MQTTClientFactory(reactor, seconds, **options)
+    return _in_time(reactor, factory, Deferred.fromCoroutine(_begin(transport, factory)))
+
+
+_NEEDED = (
+    "write",
+    "registerProducer",
+    "unregisterProducer",
+    "pauseProducing",
+    "resumeProducing",
+    "loseConnection",
+    "abortConnection",
+    "getPeer",
+)
+
+
+def _in_time(reactor: IReactorTime, factory: MQTTClientFactory, client: Deferred[MQTTClient]) -> Deferred[MQTTClient]:
+    """
+    Not longer than C{timeout}.
+    """
     timeout = factory.settings.timeout
-    client = Deferred.fromCoroutine(_connect(endpoint, factory))
     if not timeout:
         return client
 
@@ -58,67 +110,24 @@ def connect(
 
 async def _connect(endpoint: IStreamClientEndpoint, factory: MQTTClientFactory) -> MQTTClient:
     await endpoint.connect(factory)
-    client = factory.client
+    assert factory.client is not None
+    return await _accepted(factory.client)
+
+
+async def _begin(transport: Any, factory: MQTTClientFactory) -> MQTTClient:
+    client = factory.buildProtocol(transport.getPeer())
     assert client is not None
+    if isinstance(transport, ProtocolWrapper):
+        transport.wrappedProtocol = client
+    else:
+        transport.protocol = client
+    client.makeConnection(transport)  # type: ignore[no-untyped-call] # Twisted's
+    return await _accepted(client)
+
+
+async def _accepted(client: MQTTClient) -> MQTTClient:
     try:
         return await client.whenReady()
     except Exception:  # cancelling is one
         client.session.end(reasons.UNSPECIFIED_ERROR, "nobody waits for it any more", True)
         raise
-
-
-def endpoint_for(reactor: object, to: object) -> tuple[IStreamClientEndpoint, Options]:
-    """
-    The endpoint that a user means, and what the URL says besides.
-
-    A URL may hold a password: it appears in no message.
-    """
-    if IStreamClientEndpoint.providedBy(to):
-        return to, {}
-    if not isinstance(to, str):
-        raise TypeError(f"cannot connect to {type(to).__name__}; expected {_EXPECTED}")
-    if "://" not in to:
-        try:
-            return clientFromString(reactor, to), {}
-        except Exception as error:  # whatever the endpoint's parser makes of it
-            raise ValueError(f"cannot connect to {to!r}: {error}; expected {_EXPECTED}") from None
-    url = urlsplit(to)
-    if url.scheme in ("ws", "wss"):
-        raise ValueError(f"cannot connect to {url.scheme}://: WebSocket is not supported yet; expected {_EXPECTED}")
-    if url.scheme not in ("mqtt", "mqtts", "unix"):
-        raise ValueError(f"cannot connect to {url.scheme}://; expected {_EXPECTED}")
-    if url.query or url.fragment:
-        raise ValueError(f"cannot connect to {url.scheme}:// with a query or fragment; expected {_EXPECTED}")
-    if url.scheme == "unix":
-        return _unix(reactor, url)
-    return _internet(reactor, url)
-
-
-def _unix(reactor: object, url: SplitResult) -> tuple[IStreamClientEndpoint, Options]:
-    if url.netloc or not url.path.strip("/"):
-        raise ValueError("cannot connect to unix:// without an absolute path; expected unix:///path")
-    return UNIXClientEndpoint(reactor, unquote(url.path)), {}
-
-
-def _internet(reactor: object, url: SplitResult) -> tuple[IStreamClientEndpoint, Options]:
-    secure = url.scheme == "mqtts"
-    if url.path not in ("", "/"):
-        raise ValueError(f"cannot connect to {url.scheme}:// with the path {url.path!r}; expected {_EXPECTED}")
-    host = url.hostname
-    if not host:
-        raise ValueError(f"cannot connect to {url.scheme}:// without a host; expected {_EXPECTED}")
-    try:
-        port = url.port or (8883 if secure else 1883)
-    except ValueError as error:
-        raise ValueError(f"cannot connect to {url.scheme}://{host}: {error}") from None
-    endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, host, port)
-    if secure:
-        from twisted.internet.ssl import optionsForClientTLS  # slow to import, and most do not need it
-
-        endpoint = wrapClientTLS(optionsForClientTLS(host), endpoint)
-    found: Options = {}
-    if url.username:
-        found["username"] = unquote(url.username)
-    if url.password is not None:
-        found["password"] = unquote(url.password)
-    return endpoint, found

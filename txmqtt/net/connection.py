@@ -1,8 +1,5 @@
 """
-The life of a client's connection: CONNECT, ready, closed, and why; and when what it says is written.
-
-What is asked from within a read leaves at its end, anything else at the end of the turn of the reactor: publishing many
-messages in one turn makes one write.
+The life of a client's connection: CONNECT, ready, closed, and why.
 """
 
 from __future__ import annotations
@@ -12,29 +9,27 @@ from time import monotonic
 from typing import Any, Self
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txmqtt.codec import reasons
 from txmqtt.codec.constants import MQTT5, MQTT31
-from txmqtt.codec.errors import ConnectionClosed, Refused
+from txmqtt.codec.errors import ConnectionClosed, LocalProtocolError
 from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
-from txmqtt.net.handlers import Callback, Handlers
-from txmqtt.net.protocol import MQTTProtocol
-from txmqtt.net.settings import Settings
-from txmqtt.net.values import DONE, Acknowledgement
-from txmqtt.session.client import ClientSession
-from txmqtt.session.turn import Turn
+from txmqtt.net.ending import Ending
+from txmqtt.net.exchange import Exchange
+from txmqtt.net.receiving.receivers import Callback
+from txmqtt.net.state import ClientState
+from txmqtt.net.traffic import Traffic
 from txmqtt.session.verbs import Verbs
-from txmqtt.session.voice import CLOSED, OPEN
+from txmqtt.session.voice import OPEN
 
 _log = Logger()
 
 
-class ClientConnection(MQTTProtocol):
+class ClientConnection(Traffic):
     """
     One connection to a server.
 
@@ -44,34 +39,21 @@ class ClientConnection(MQTTProtocol):
     @ivar server_properties: what the server said of itself in its CONNACK, 5.0.
     """
 
-    session: ClientSession
-
-    def __init__(
-        self,
-        settings: Settings,
-        client_id: str,
-        handlers: Handlers,
-        clock: IReactorTime,
-        seconds: Callable[[], float] = monotonic,
-    ) -> None:
-        super().__init__(Turn(), clock, seconds, settings.close_timeout)
-        self.client_id = client_id
+    def __init__(self, state: ClientState, clock: IReactorTime, seconds: Callable[[], float] = monotonic) -> None:
+        settings = state.settings
+        super().__init__(state, clock, seconds)
+        self.client_id = state.client_id
         self.version = settings.version
         self.session_present = False
         self.server_properties = Properties()
         self._settings = settings
-        self._handlers = handlers
         self._accepted = False
+        self._fresh = False  # the server began the session anew
         self._lost = False
-        self._refusal: tuple[str, int] | None = None
-        self._end: tuple[str, int, bool] | None = None  # words, reason, and whether it was the other side
+        self._ending = Ending()
+        self._exchange: Exchange | None = None
         self._ready: list[Deferred[Any]] = []
         self._closed: list[Deferred[ConnectionClosed]] = []
-        self._unwritten: list[Deferred[Acknowledgement]] = []  # of QoS 0, until the turn ends or the server reads
-        self._flushing: IDelayedCall | None = None
-        self._inside = False
-        self.turn.now = seconds()
-        self.turn.skew = clock.seconds() - self.turn.now
 
     def connectionMade(self) -> None:
         """
@@ -79,10 +61,26 @@ class ClientConnection(MQTTProtocol):
         """
         super().connectionMade()
         self._handlers.wake = self._enter
+        self._pressure.attach(self)
         settings = self._settings
-        packet = settings.connect_packet(self.client_id)
-        self.session.connect(packet, self._seconds(), settings.maximum_packet_size)
+        keeper = self.state.keeper
+        if keeper is not None:
+            keeper.wake = self._enter
+            self.turn.closing = keeper.flush
+        if settings.authentication is None:
+            self._say_connect()
+        else:
+            make, timeout = settings.authentication, settings.timeout
+            self._exchange = Exchange(make, self.session, self._enter, self._clock, timeout)
+            self._exchange.begin(self._say_connect)
         self.turn.flush()
+
+    def _say_connect(self, method: str | None = None, data: bytes | None = None) -> None:
+        settings = self._settings
+        packet = settings.connect_packet(self.client_id, method, data)
+        if self.state.lasting and self.state.begun and self.version == MQTT5:
+            packet.clean_start = False  # it was begun anew when the first of these connections was made
+        self.session.connect(packet, self._seconds(), settings.maximum_packet_size)
 
     @property
     def on_message(self) -> Callback | None:
@@ -102,14 +100,14 @@ class ClientConnection(MQTTProtocol):
         """
         How many message callbacks have failed.
         """
-        return self._handlers.failures
+        return self._handlers.figures.failed
 
     @property
     def unclaimed(self) -> int:
         """
         How many messages found neither a callback nor C{on_message}.
         """
-        return self._handlers.unclaimed
+        return self._handlers.figures.unclaimed
 
     # Opening
 
@@ -119,8 +117,8 @@ class ClientConnection(MQTTProtocol):
         """
         if self.session.phase == OPEN:
             return succeed(self)
-        if self._end is not None:
-            return fail(self._why_not_ready())
+        if self._ending.known:
+            return fail(self._ending.refusal())
         ready: Deferred[Any] = Deferred(self._ready.remove)
         self._ready.append(ready)
         return ready
@@ -129,73 +127,92 @@ class ClientConnection(MQTTProtocol):
         """
         See C{ClientSink}.
         """
-        self._accepted = True
+        self._accepted = self.state.begun = True
         self.session_present = packet.session_present
         if packet.properties is not None:
             self.server_properties = packet.properties
-            self.client_id = packet.properties.assigned_client_identifier or self.client_id
-        if not packet.session_present and self.version != MQTT31:  # 3.1 cannot say
-            self._handlers.clear()  # the server has no subscriptions of ours
+            self._named(packet.properties.assigned_client_identifier)
+        if not self._fresh:
+            self._handlers.offered(self._identifying())
+            self._handlers.resumed()
+        self._catch_up()
         ready, self._ready = self._ready, []
         for waiter in ready:
             waiter.callback(self)
+
+    def _named(self, assigned: str | None) -> None:
+        if assigned and assigned != self.client_id:
+            self.client_id = self.state.client_id = assigned
+            if self.state.keeper is not None:
+                self.state.keeper.named(assigned)
+
+    def forgotten(self, session: Verbs) -> None:
+        """
+        See C{ClientSink}.
+        """
+        self._fresh = True
+        self._handlers.offered(self._identifying())
+        if self.state.keeper is not None:
+            self.state.keeper.lost()
+        if self.state.lasting:
+            self._restore()
+        elif self.version != MQTT31:  # 3.1 cannot say
+            self._handlers.clear()  # the server has no subscriptions of ours
+            if self.state.requests is not None:
+                self.state.requests.unsubscribed()
+
+    def _identifying(self) -> bool:
+        return self.version == MQTT5 and self.session.offered.subscription_identifier_available != 0
+
+    def _restore(self) -> None:
+        """
+        Ask again for all that the server had granted.
+        """
+        raise NotImplementedError
+
+    def _catch_up(self) -> None:
+        """
+        Ask what nobody has answered yet.
+        """
+        raise NotImplementedError
 
     def refused(self, session: Verbs, packet: Connack) -> None:
         """
         See C{ClientSink}.
         """
-        words = f"the server refused the connection: {reasons.name(packet.reason)}{told(packet.properties)}"
-        if packet.reason == reasons.UNSUPPORTED_PROTOCOL_VERSION:
-            words += f"; it does not take version {self.version}"
-            if self.version == MQTT5:
-                words += ", try 4, which is MQTT 3.1.1"
-        self._refusal = (words, packet.reason)
+        self._ending.refused(packet, self.version)
 
-    # One write for each turn
+    # Who is who
 
-    def _enter(self) -> None:
+    def challenged(self, session: Verbs, data: bytes | None) -> None:
         """
-        Something is asked: tell the time, and see to it that what it makes us say is written.
+        See C{ClientSink}.
         """
-        if not self._inside:
-            self.turn.now = self._seconds()
-            if self._flushing is None and self.session.phase != CLOSED:
-                self._flushing = self._clock.callLater(0, self._flush)
+        assert self._exchange is not None
+        self._exchange.challenged(data)
 
-    def _flush(self) -> None:
-        self._flushing = None
-        self.turn.now = self._seconds()
-        self.turn.flush()
-        if self._unwritten and not self.session.paused:
-            self._written()
+    def convinced(self, session: Verbs, data: bytes | None) -> None:
+        """
+        See C{ClientSink}.
+        """
+        assert self._exchange is not None
+        self._exchange.convinced(data)
 
-    def dataReceived(self, data: bytes) -> None:
+    def reauthenticate(self) -> Deferred[None]:
         """
-        See C{MQTTProtocol}.
-        """
-        self._inside = True
-        try:
-            self.session.feed(data, self._seconds())
-        finally:
-            self._inside = False
-        self.turn.flush()
-        if self._unwritten and not self.session.paused:
-            self._written()
+        5.0: prove again who we are, with a fresh one of what C{authentication} makes. Whoever asks while that is under
+        way waits for the same. All else goes on meanwhile.
 
-    def resumeProducing(self) -> None:
+        @return: fires when the server is convinced, and trusted. Fails with what the authenticator raised when there
+            was nothing to begin with; the connection is as it was then. Fails with C{ConnectionClosed} when it went
+            wrong later, or took longer than C{timeout}: that ends the connection.
         """
-        See C{MQTTProtocol}: what waited for the server to read is with the transport now.
-        """
-        super().resumeProducing()
-        self._written()
-
-    def _written(self) -> None:
-        """
-        What waited for room is with the transport now.
-        """
-        unwritten, self._unwritten = self._unwritten, []
-        for answer in unwritten:
-            answer.callback(DONE)
+        if self._exchange is None:
+            return fail(LocalProtocolError("reauthenticate without the option authentication"))
+        if self.session.phase != OPEN:
+            return fail(self._why())
+        self._enter()
+        return self._exchange.renew()
 
     # The end
 
@@ -218,20 +235,12 @@ class ClientConnection(MQTTProtocol):
         """
         See C{Link}.
         """
-        if self._end is not None:
+        if self._ending.known:
             return
-        goodbye = self.session.goodbye
-        if goodbye is not None:
-            words = f"the server closed the connection: {reasons.name(reason)}{told(goodbye.properties)}"
-            self._end = (words, reason, True)
-        elif self._refusal is not None:
-            self._end = (*self._refusal, True)
-        elif message:
-            self._end = (f"we closed the connection: {message} ({reasons.name(reason)})", reason, False)
-        else:
-            self._end = ("we disconnected", reason, False)
+        self._ending.closed(reason, message, self.session.goodbye)
         if message:
-            _log.info("{client!r}: {why}", client=self.client_id, why=self._end[0])
+            _log.info("{client!r}: {why}", client=self.client_id, why=str(self._ending))
+        self._pressure.detach(self)
         super().close(reason, message, abort)
         self._over(written=not abort)
 
@@ -240,11 +249,10 @@ class ClientConnection(MQTTProtocol):
         See C{MQTTProtocol}.
         """
         super().connectionLost(reason)
+        self._pressure.detach(self)
         self._lost = True
-        if self._end is None:
-            when = "" if self._accepted else " before the server answered"
-            words = f"the connection was lost{when}: {reason.getErrorMessage()}"
-            self._end = (words, reasons.UNSPECIFIED_ERROR, True)
+        if not self._ending.known:
+            self._ending.lost(reason, self._accepted)
             self._over(written=False)
         closed, self._closed = self._closed, []
         for waiter in closed:
@@ -260,9 +268,14 @@ class ClientConnection(MQTTProtocol):
             self._flushing.cancel()
             self._flushing = None
         ready, self._ready = self._ready, []
+        if self._exchange is not None:
+            self._ending.cause = self._exchange.error
         self._abandon(written)
+        if self._exchange is not None:
+            self._exchange.lost(self._why)
         for waiter in ready:
-            waiter.errback(self._why_not_ready())
+            waiter.errback(self._ending.refusal())
+        self._handlers.lost(self._why())
 
     def _abandon(self, written: bool) -> None:
         """
@@ -271,18 +284,4 @@ class ClientConnection(MQTTProtocol):
         raise NotImplementedError
 
     def _why(self) -> ConnectionClosed:
-        words, reason, remote = self._end or ("not connected yet", reasons.UNSPECIFIED_ERROR, False)
-        return ConnectionClosed(words, reason, remote)
-
-    def _why_not_ready(self) -> Exception:
-        return Refused(*self._refusal) if self._refusal is not None else self._why()
-
-
-def told(properties: Properties | None) -> str:
-    """
-    What the server had to say about it.
-    """
-    if properties is None:
-        return ""
-    words = f", {properties.reason_string!r}" if properties.reason_string else ""
-    return words + (f", use {properties.server_reference!r}" if properties.server_reference else "")
+        return self._ending.error()

@@ -8,7 +8,6 @@ what was sent and not acknowledged is sent again on the next one, under its pack
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from typing import Unpack
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -16,10 +15,9 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from txmqtt.net.client import MQTTClient
-from txmqtt.net.handlers import Handlers
 from txmqtt.net.settings import Options, Settings
-from txmqtt.session.incoming import Incoming
-from txmqtt.session.outgoing import Outgoing
+from txmqtt.net.state import ClientState
+from txmqtt.net.steady import steady
 from txmqtt.session.voice import CLOSED
 
 _log = Logger()
@@ -31,43 +29,33 @@ class MQTTClientFactory(Factory):
     C{prepareConnection}, so that a refusal backs off like a lost connection.
 
     @param reactor: for the alarms of the connections.
-    @param seconds: a clock that never jumps, seconds.
+    @param seconds: a clock that never jumps, seconds; None for the one that C{steady} finds.
     @ivar client: the latest client, None before the first connection.
     """
 
     noisy = False
 
     def __init__(
-        self, reactor: IReactorTime, seconds: Callable[[], float] = monotonic, **options: Unpack[Options]
+        self, reactor: IReactorTime, seconds: Callable[[], float] | None = None, **options: Unpack[Options]
     ) -> None:
         self.settings = Settings(**options)
         self.client: MQTTClient | None = None
         self._clock = reactor
-        self._seconds = seconds
-        self._begin()
-
-    def _begin(self) -> None:
-        settings = self.settings
-        self._outgoing = Outgoing(settings.window, settings.max_queued_messages, settings.max_queued_bytes)
-        self._incoming = Incoming()
-        self._handlers = Handlers(settings.on_message)
+        self._seconds = steady(reactor) if seconds is None else seconds
+        self._state = ClientState(self.settings)
 
     def buildProtocol(self, addr: IAddress | None) -> MQTTClient | None:
         """
         See C{IProtocolFactory}. None, which closes the connection, while another one has the session.
         """
-        settings = self.settings
-        client_id = settings.first_client_id()
         last = self.client
         if last is not None:
-            client_id = last.client_id
-            if settings.clean_start:
-                self._begin()
+            if self.settings.clean_start:
+                self._state = ClientState(self.settings)
+                self._state.client_id = last.client_id
             elif last.session.phase != CLOSED:
-                _log.warn("a second connection for the session of {client!r}: refused", client=client_id)
+                _log.warn("a second connection for the session of {client!r}: refused", client=last.client_id)
                 return None
-        self.client = MQTTClient(
-            settings, client_id, self._outgoing, self._incoming, self._handlers, self._clock, self._seconds
-        )
+        self.client = MQTTClient(self._state, self._clock, self._seconds)
         self.client.factory = self
         return self.client

@@ -19,6 +19,7 @@ from txmqtt.codec.errors import LocalProtocolError
 from txmqtt.codec.packets import Connect
 from txmqtt.codec.properties import Properties
 from txmqtt.net.arguments import check_properties
+from txmqtt.net.authenticator import Authentication
 from txmqtt.net.values import Message, Will
 
 _MIB = 1024 * 1024
@@ -39,6 +40,7 @@ class Options(TypedDict, total=False):
     username: str | None
     password: str | bytes | None
     will: Will | None
+    authentication: Authentication | None
     session_expiry: int | None
     properties: Properties | None
     on_message: Callable[[Message], object] | None
@@ -54,6 +56,7 @@ class Options(TypedDict, total=False):
     topic_aliases: int
     topic_alias_maximum: int
     write_buffer: int
+    downgrade: bool
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -66,6 +69,8 @@ class Settings:
     @ivar clean_start: begin a new session; otherwise go on with the one that the server keeps, and keep ours.
     @ivar keep_alive: how long we may be silent before the server thinks that we are gone; 0 for ever.
     @ivar will: what the server publishes should we go without saying goodbye.
+    @ivar authentication: 5.0: makes an C{Authenticator} for each connection and each re-authentication, such as
+        C{ScramSHA256} or C{OAuthBearer}.
     @ivar session_expiry: 5.0: how long the server keeps the session when the connection is gone. None does what 3.x
         does: not at all with C{clean_start}, for ever without.
     @ivar properties: 5.0: further properties of the CONNECT, such as C{user_properties}.
@@ -84,6 +89,8 @@ class Settings:
     @ivar topic_aliases: 5.0: how many topics may be abbreviated in what we send, if the server allows it.
     @ivar topic_alias_maximum: 5.0: how many topics the server may abbreviate.
     @ivar write_buffer: what may wait for a server that reads slowly; QoS 0 beyond it fails, QoS 1 and 2 queue.
+    @ivar downgrade: what the server does not take at this QoS is sent at the highest that it takes, and what it does
+        not retain is sent all the same. Otherwise such a publish fails.
     """
 
     client_id: str = ""
@@ -93,6 +100,7 @@ class Settings:
     username: str | None = None
     password: str | bytes | None = None
     will: Will | None = None
+    authentication: Authentication | None = None
     session_expiry: int | None = None
     properties: Properties | None = None
     on_message: Callable[[Message], object] | None = None
@@ -108,6 +116,7 @@ class Settings:
     topic_aliases: int = 0
     topic_alias_maximum: int = 0
     write_buffer: int = _MIB
+    downgrade: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -122,6 +131,8 @@ class Settings:
             if self.resend_interval:  # [MQTT5-4.4.0-1]
                 raise ValueError(f"resend_interval is {self.resend_interval}; MQTT 5.0 forbids to send again")
         else:
+            if self.authentication is not None:
+                raise ValueError(f"authentication is given; MQTT 5.0 has it, version is {self.version}")
             for name in _ONLY_5:
                 if getattr(self, name):
                     raise ValueError(f"{name} is {getattr(self, name)!r}; MQTT 5.0 has it, version is {self.version}")
@@ -144,9 +155,12 @@ class Settings:
             return self.client_id
         return "txmqtt-" + hexlify(urandom(8)).decode()  # 3.1 needs one, of at most 23 characters
 
-    def connect_packet(self, client_id: str) -> Connect:
+    def connect_packet(self, client_id: str, method: str | None = None, data: bytes | None = None) -> Connect:
         """
         The CONNECT that says it all.
+
+        @param method: of enhanced authentication.
+        @param data: its first words.
         """
         password = self.password.encode() if isinstance(self.password, str) else self.password
         will = self.will.packet() if self.will is not None else None
@@ -158,10 +172,10 @@ class Settings:
             self.username,
             password,
             will,
-            self._properties() if self.version == MQTT5 else None,
+            self._properties(method, data) if self.version == MQTT5 else None,
         )
 
-    def _properties(self) -> Properties:
+    def _properties(self, method: str | None, data: bytes | None) -> Properties:
         given = self.properties or Properties()
         expiry = self.session_expiry
         if expiry is None:
@@ -171,6 +185,8 @@ class Settings:
             receive_maximum=self.receive_limit,
             maximum_packet_size=self.maximum_packet_size,
             topic_alias_maximum=self.topic_alias_maximum or None,
+            authentication_method=method,
+            authentication_data=data,
             request_problem_information=given.request_problem_information,
             request_response_information=given.request_response_information,
             user_properties=given.user_properties,
@@ -205,11 +221,13 @@ _VERSIONS = (3, 4, 5)
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "client_id": ((str,), "str"),
     "clean_start": ((bool,), "True or False"),
+    "downgrade": ((bool,), "True or False"),
     "username": ((str, type(None)), "str or None"),
     "password": ((str, bytes, type(None)), "str, bytes or None"),
     "will": ((Will, type(None)), "Will or None"),
     "properties": ((Properties, type(None)), "Properties or None"),
 }
+_CALLABLES = ("on_message", "authentication")
 _SECONDS = ("timeout", "ping_timeout", "close_timeout", "resend_interval")
 _MAYBE_NONE = ("session_expiry", "ping_timeout", "resend_interval", "max_inflight", "receive_maximum")
 
@@ -231,13 +249,14 @@ _RANGES: dict[str, tuple[int, int]] = {
 }
 _ONLY_5 = ("session_expiry", "properties", "topic_aliases", "topic_alias_maximum")
 
-#: Properties of CONNECT that have an option of their own, or belong to what is not there yet.
+#: Properties of CONNECT that have an option of their own.
 _OURS = {
     "session_expiry_interval": "the option session_expiry",
     "receive_maximum": "the option receive_maximum",
     "maximum_packet_size": "the option maximum_packet_size",
     "topic_alias_maximum": "the option topic_alias_maximum",
-    "authentication_method": "nothing: enhanced authentication is not supported yet",
+    "authentication_method": "the option authentication",
+    "authentication_data": "the option authentication",
 }
 
 
@@ -246,9 +265,9 @@ def _check_type(name: str, value: object) -> None:
         types, expected = _TYPES[name]
         if not isinstance(value, types):
             raise TypeError(f"{name} is {type(value).__name__}; expected {expected}")
-    elif name == "on_message":
+    elif name in _CALLABLES:
         if value is not None and not callable(value):
-            raise TypeError(f"on_message is {value!r}; expected a callable or None")
+            raise TypeError(f"{name} is {type(value).__name__}; expected a callable or None")
     elif value is None:
         if name not in _MAYBE_NONE:
             raise TypeError(f"{name} is None; expected a number")

@@ -30,12 +30,13 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:!aNULL:
 DEFAULT = "default.pem"
 
 #: So much of a name that somebody gave himself is shown, characters.
-_SHOWN = 64
+SHOWN = 64
 
-_VERSIONS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
+#: What OpenSSL calls the versions of TLS.
+VERSIONS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 
 #: Why OpenSSL does not take a certificate, in words; what the operator must see to is in the second table.
-_REFUSALS = {
+REFUSALS = {
     9: "it is not valid yet",
     10: "it has expired",
     18: "it is signed by itself, and not known here",
@@ -179,7 +180,7 @@ def _context(
     revoked: list[x509.CertificateRevocationList],
 ) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
-    context.set_min_proto_version(_VERSIONS[settings.minimum_version])
+    context.set_min_proto_version(VERSIONS[settings.minimum_version])
     options = SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION
     if settings.client_certificates != "none":
         # Whoever resumes a session shows no certificate: it would not be asked whether it is revoked meanwhile.
@@ -194,15 +195,17 @@ def _context(
         for each in keyed.chain:
             context.add_extra_chain_cert(each)
     except (SSL.Error, TypeError) as error:
-        raise ValueError(f"the certificate in {keyed.source} can't be used for TLS: {_words(error)}") from error
+        raise ValueError(f"the certificate in {keyed.source} can't be used for TLS: {words_of(error)}") from error
     if settings.client_certificates != "none":
         _ask_for_certificates(context, settings, authorities, revoked)
     if settings.dh_parameters:
         try:
             context.load_tmp_dh(os.fsencode(settings.dh_parameters))
         except SSL.Error as error:
-            raise ValueError(f"{settings.dh_parameters} holds no Diffie-Hellman parameters: {_words(error)}") from error
-    _choose_ciphers(context, settings.ciphers or CIPHERS)
+            raise ValueError(
+                f"{settings.dh_parameters} holds no Diffie-Hellman parameters: {words_of(error)}"
+            ) from error
+    choose_ciphers(context, settings.ciphers or CIPHERS)
     return context
 
 
@@ -227,7 +230,12 @@ def _ask_for_certificates(
             store.add_crl(each)
 
 
-def _choose_ciphers(context: SSL.Context, ciphers: str) -> None:
+def choose_ciphers(context: SSL.Context, ciphers: str) -> None:
+    """
+    Let a context speak these cipher suites, of whatever version of TLS, and no others.
+
+    @raise ValueError: OpenSSL does not know them.
+    """
     names = [name for name in ciphers.replace(" ", "").split(":") if name]
     older = ":".join(name for name in names if not name.startswith("TLS_"))
     newer = ":".join(name for name in names if name.startswith("TLS_"))
@@ -237,10 +245,10 @@ def _choose_ciphers(context: SSL.Context, ciphers: str) -> None:
         if older:  # the last: the context counts as used from here on
             context.set_cipher_list(older.encode())
     except (SSL.Error, UnicodeEncodeError) as error:
-        raise ValueError(f"{ciphers!r} is no list of cipher suites that OpenSSL knows: {_words(error)}") from error
+        raise ValueError(f"{ciphers!r} is no list of cipher suites that OpenSSL knows: {words_of(error)}") from error
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
     """
     What OpenSSL says, as a sentence.
     """
@@ -255,7 +263,7 @@ def _look_at_dates(revoked: x509.CertificateRevocationList, path: str) -> None:
         _log.warn(
             "the list of revoked certificates of {issuer} in {path} has expired on {due}: its client certificates are "
             "refused",
-            issuer=revoked.issuer.rfc4514_string()[:_SHOWN],
+            issuer=revoked.issuer.rfc4514_string()[:SHOWN],
             path=path,
             due=due.isoformat(),
         )
@@ -272,8 +280,8 @@ def _verified(connection: SSL.Connection, certificate: crypto.X509, error: int, 
             LogLevel.warn if neglected else LogLevel.info,
             "{peer} the client certificate {subject!r} was refused: {why}",
             peer=_place(transport.getPeer()),
-            subject=certificate.to_cryptography().subject.rfc4514_string()[:_SHOWN],
-            why=neglected or _REFUSALS.get(error, f"OpenSSL's error {error}"),
+            subject=certificate.to_cryptography().subject.rfc4514_string()[:SHOWN],
+            why=neglected or REFUSALS.get(error, f"OpenSSL's error {error}"),
         )
     return bool(good)
 

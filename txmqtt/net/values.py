@@ -54,6 +54,28 @@ class Message:
             self._properties = Properties()
         return self._properties
 
+    def acknowledge(self, reason: int = 0) -> bool:
+        """
+        Tell the server that this message is dealt with; for subscriptions made with C{acknowledge="manual"}. With all
+        others, and at QoS 0, there is nothing to do, and nothing is done.
+
+        @param reason: 0; from 0x80 up the message is refused for good, for the reason that the code names. 3.x cannot
+            say so, and there it is withheld.
+        @return: True when this decided it. False when it had been decided, also by a timeout, or when the connection
+            that it came with is gone: a QoS 1 message then comes again if the server keeps the session; of a QoS 2
+            message it is remembered, and it does not.
+        """
+        return False
+
+    def withhold(self) -> bool:
+        """
+        Never acknowledge this message on this connection, so that the server sends it again on the next one; for
+        subscriptions made with C{acknowledge="manual"}.
+
+        @return: True when this decided it.
+        """
+        return False
+
     def __repr__(self) -> str:
         retained = ", retained" if self.retain else ""
         return f"<message on {self.topic!r}: {len(self.payload)} bytes, QoS {self.qos}{retained}>"

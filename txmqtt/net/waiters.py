@@ -24,6 +24,13 @@ class Waiters(Generic[_Result]):
         self.waiting: dict[int, Deferred[_Result]] = {}
         self._last = 0
 
+    def number(self) -> int:
+        """
+        A number for which nobody waits.
+        """
+        self._last += 1
+        return self._last
+
     def expect(self, canceller: Callable[[Deferred[_Result]], None]) -> tuple[int, Deferred[_Result]]:
         """
         A new Deferred, and its number.

@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, RejectConnection, Request
@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from txmqtt.codec import frames
 from txmqtt.net.handshake import END, SUBPROTOCOLS, Opened, Refusal, WebSocketSettings
+from txmqtt.net.stages import dial
 from txmqtt.net.websocket import Opening, WebSocket
 
 #: More headers of a request, such as a token that a proxy wants to see.
@@ -142,25 +143,6 @@ class ClientSocket(WebSocket):
         self._fail(reason)
 
 
-class _ClientFactory(Factory):
-    """
-    For one connection of an endpoint.
-    """
-
-    noisy = False
-
-    def __init__(self, wrapped: IProtocolFactory, make: Callable[[], ClientSocket]) -> None:
-        self._make = make
-        self.doStart = wrapped.doStart  # type: ignore[method-assign]
-        self.doStop = wrapped.doStop  # type: ignore[method-assign]
-
-    def buildProtocol(self, addr: IAddress | None) -> ClientSocket:
-        """
-        See C{IProtocolFactory}.
-        """
-        return self._make()
-
-
 @implementer(IStreamClientEndpoint)
 class WebSocketClientEndpoint:
     """
@@ -203,20 +185,8 @@ class WebSocketClientEndpoint:
         """
         See C{IStreamClientEndpoint}. Fails with C{Refusal} when the server does not begin a WebSocket.
         """
-        made: list[ClientSocket] = []
 
-        def cancel(_: Deferred[IProtocol]) -> None:
-            connecting.cancel()
-            for socket in made:
-                socket.forget()
+        def make(waiting: Deferred[IProtocol]) -> ClientSocket:
+            return ClientSocket(self._reactor, self._settings, self._opening, protocolFactory.buildProtocol, waiting)
 
-        waiting: Deferred[IProtocol] = Deferred(cancel)
-
-        def make() -> ClientSocket:
-            socket = ClientSocket(self._reactor, self._settings, self._opening, protocolFactory.buildProtocol, waiting)
-            made.append(socket)
-            return socket
-
-        connecting: Deferred[IProtocol] = self._inner.connect(_ClientFactory(protocolFactory, make))
-        connecting.addErrback(lambda why: None if waiting.called else waiting.errback(why))
-        return waiting
+        return dial(self._inner.connect, protocolFactory, make)

@@ -11,6 +11,7 @@ from typing import Final
 
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import (
+    AUTH,
     CONNACK,
     DISCONNECT,
     MAX_PACKET,
@@ -23,21 +24,21 @@ from txmqtt.codec.constants import (
 from txmqtt.codec.errors import LocalProtocolError, RemoteProtocolError
 from txmqtt.codec.packets import Connack, Connect, Disconnect, Packet, Publish
 from txmqtt.session.aliases import SentAliases
+from txmqtt.session.client_proof import ClientProof
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.keepalive import Keepalive
-from txmqtt.session.outgoing import Outgoing
+from txmqtt.session.outgoing import Outbound, Outgoing
 from txmqtt.session.sending import repeat_releases
 from txmqtt.session.sink import ClientSink, Link
 from txmqtt.session.tickets import Ticket
 from txmqtt.session.turn import Turn
-from txmqtt.session.verbs import Verbs
 from txmqtt.session.voice import CLOSED, NEVER, NEW, OPEN, OPENING, PHASES
 
 #: How long a PINGRESP may take where nothing else says so: with the keep-alive turned off, seconds.
 _PATIENCE: Final = 15.0
 
 
-class ClientSession(Verbs):
+class ClientSession(ClientProof):
     """
     One server, seen from the client.
 
@@ -102,8 +103,11 @@ class ClientSession(Verbs):
         if properties is not None:
             self.session_expiry = properties.session_expiry_interval or 0
             self._announced_aliases = properties.topic_alias_maximum or 0
+            self.method = properties.authentication_method
         self.phase = OPENING
         self._opened_at = now
+        if self.method is not None:
+            self._begun()
         self.send(frame)
         self.nearer(self._role_deadline())
 
@@ -118,6 +122,9 @@ class ClientSession(Verbs):
         # [MQTT5-3.2.2-4]; 3.1.1 forbids the server to say it. Without a clean start we have a session, empty or not.
         if packet.session_present and self._clean_start:
             raise RemoteProtocolError("CONNACK with session present after a clean start")
+        self._greeted(packet)
+
+    def _open(self, packet: Connack) -> None:
         offered = packet.properties
         window = self._max_inflight
         if offered is not None:
@@ -128,18 +135,29 @@ class ClientSession(Verbs):
                 self.keep_alive = offered.server_keep_alive
             if offered.receive_maximum is not None:
                 window = min(window, offered.receive_maximum)
+            self.choosy = offered.maximum_qos is not None or offered.retain_available == 0
             if self._topic_aliases and offered.topic_alias_maximum:
                 self.sent_aliases = SentAliases(min(self._topic_aliases, offered.topic_alias_maximum))
         # 3.1 cannot say whether there was a session: whoever asked for one goes on as if there was.
-        if not packet.session_present and (self._clean_start or self.version != MQTT31):  # [MQTT5-3.2.2-5]
-            self.books.forget()
+        forgotten = not packet.session_present and (self._clean_start or self.version != MQTT31)  # [MQTT5-3.2.2-5]
+        done: list[Outbound] = []
+        if forgotten:
+            if self.lasting:
+                done = self.books.renew()
+            else:
+                self.books.forget()
             if self.incoming is not None:
                 self.incoming.forget()
         if self.version < MQTT5:
             self.resend_interval = self._resend_interval
         self.phase = OPEN
         self._keepalive = Keepalive(self.keep_alive, self._ping_patience(), self.turn.now)
-        repeat_releases(self, self.books.restart(window))
+        released = self.books.restart(window)
+        if forgotten:
+            self.sink.forgotten(self)
+            for item in done:  # the server that lost the session had taken it over before
+                self.sink.settled(self, item, reasons.SUCCESS, None)
+        repeat_releases(self, released)
         self.nearer(self._role_deadline())
         self.sink.accepted(self, packet)
 
@@ -177,14 +195,14 @@ class ClientSession(Verbs):
         if self.phase != OPEN or keepalive is None:
             return NEVER
         keepalive.sent(self.last_sent)
-        return keepalive.deadline() or NEVER
+        return min(keepalive.deadline() or NEVER, self._exchange_due)
 
     def _role_tick(self, now: float) -> None:
         keepalive = self._keepalive
         if self.phase == OPENING:
             if self._connect_timeout and self._opened_at + self._connect_timeout <= now:
-                self.end(reasons.UNSPECIFIED_ERROR, f"no CONNACK within {self._connect_timeout:g} s")
-        elif self.phase == OPEN and keepalive is not None:
+                self.end(reasons.UNSPECIFIED_ERROR, f"{self._awaited()} within {self._connect_timeout:g} s")
+        elif self.phase == OPEN and keepalive is not None and not self._exchange_overdue(now):
             keepalive.sent(self.last_sent)
             if keepalive.expired(now):
                 self.end(reasons.KEEP_ALIVE_TIMEOUT, f"no PINGRESP within {self._ping_patience():g} s")
@@ -208,15 +226,16 @@ _SAYABLE: Final = frozenset((0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x9
 
 _Handler = Callable[[ClientSession, Packet], None]
 
-#: The whole law: what may arrive when, besides PUBLISH and its acknowledgements, and who answers. AUTH has no place in
-#: it because no CONNECT of ours names an authentication method.
+#: The whole law: what may arrive when, besides PUBLISH and its acknowledgements, and who answers. AUTH has its place
+#: only when CONNECT named an authentication method.
 _LAW: Final[dict[int, dict[int, _Handler]]] = {
     NEW: {},
-    OPENING: {CONNACK: ClientSession._connack},
+    OPENING: {CONNACK: ClientSession._connack, AUTH: ClientSession._auth},
     OPEN: {
         SUBACK: ClientSession._suback,
         UNSUBACK: ClientSession._unsuback,
         PINGRESP: ClientSession._pingresp,
+        AUTH: ClientSession._auth,
         DISCONNECT: ClientSession._disconnect,
     },
     CLOSED: {},

@@ -5,7 +5,7 @@ A keeper is told each step of a session's books, in the order in which they happ
 promise has to wait until the step is on disk. It knows nothing of connections: what it gives back at the next start of
 the program is what the books said when it ended.
 
-  - A publish is C{queued} when the application has handed it over. It leaves when that is on disk.
+  - A publish is C{queued} when the application has handed it over.
   - C{sending} tells the packet identifier under which it leaves for the first time. At QoS 2 it leaves when that is on
     disk, so that a program that comes back sends it under the same identifier and not as another message.
   - C{released} tells that its PUBREC came; the PUBREL leaves when that is on disk, for its PUBLISH must never be sent
@@ -18,6 +18,7 @@ the program is what the books said when it ended.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from txmqtt.codec.packets import Subscription
@@ -35,10 +36,18 @@ class Promise:
     @ivar packet_id: under which it left; 0: it has not left, as far as is on disk.
     @ivar released: its PUBREC came.
     @ivar key: the application's name for it; empty: it gave none.
+    @ivar until: the application gives up waiting for it to leave at this time, seconds of the wall clock; 0.0: never.
     """
 
     def __init__(
-        self, message: Message, qos: int, home: int, packet_id: int = 0, released: bool = False, key: str = ""
+        self,
+        message: Message,
+        qos: int,
+        home: int,
+        packet_id: int = 0,
+        released: bool = False,
+        key: str = "",
+        until: float = 0.0,
     ) -> None:
         self.message = message
         self.qos = qos
@@ -46,6 +55,7 @@ class Promise:
         self.packet_id = packet_id
         self.released = released
         self.key = key
+        self.until = until
 
 
 class Outcome:
@@ -98,7 +108,16 @@ class Keeper(Protocol):
     """
     What a client asks of its store. Tickets are settled in the reactor's thread; one that fails (0x80 and above) says
     that the step is not on disk and never will be.
+
+    @ivar wake: called just before tickets are settled: whoever has the connection now has something to say.
     """
+
+    wake: Callable[[], object]
+
+    def flush(self) -> None:
+        """
+        A turn of the reactor is over: what it has changed may be written.
+        """
 
     def recall(self) -> Recollection:
         """

@@ -40,9 +40,11 @@ class Outbound(Pending):
     @ivar home: under which number a store keeps what is for its receiver; 0: no store keeps it.
     @ivar mark: of those that are under way, which was sent, or released, first.
     @ivar kept: it is not to be handed on before this is done.
+    @ivar until: the application gives up waiting for it to leave at this time, seconds of the wall clock; 0.0: never.
     """
 
     home = 0
+    until = 0.0
     mark = 0
     kept: Ticket | None = None
     sent = False
@@ -53,6 +55,10 @@ class Outbound(Pending):
     def __init__(
         self, message: Message, qos: int, retain: bool = False, identifiers: tuple[int, ...] = (), ref: int = 0
     ) -> None:
+        """
+        @param qos: 1 or 2; 0 for what a client queues while it has no connection: it has no identifier, takes no place
+            in the window, and is finished when it leaves.
+        """
         self.packet_id = 0
         self.message = message
         self.qos = qos
@@ -66,8 +72,8 @@ class Outgoing:
     The outgoing half of a session's state.
 
     @param window: how many may fly at once on this connection.
-    @param limit_messages: how many may wait.
-    @param limit_bytes: how much memory what waits may take, bytes.
+    @ivar limit_messages: how many may wait.
+    @ivar limit_bytes: how much memory what waits may take, bytes.
     """
 
     _vacancy: Ticket | None = None
@@ -79,8 +85,8 @@ class Outgoing:
         self.waiting: deque[Outbound] | None = None
         self.waiting_bytes = 0
         self.idle = True  # nothing waits for its turn
-        self._limit_messages = limit_messages
-        self._limit_bytes = limit_bytes
+        self.limit_messages = limit_messages
+        self.limit_bytes = limit_bytes
         self._again: deque[Outbound] | None = None  # sent on an earlier connection, to be repeated on this one
         self._released: dict[int, Outbound] | None = None  # in the order of their PUBRECs
 
@@ -99,18 +105,28 @@ class Outgoing:
 
     def _queue(self, item: Outbound) -> int:
         waiting = self.waiting
-        if self.waiting_bytes + item.message.size > self._limit_bytes:
+        if self.waiting_bytes + item.message.size > self.limit_bytes:
             return REFUSED
         if waiting is None:
-            if not self._limit_messages:
+            if not self.limit_messages:
                 return REFUSED
             waiting = self.waiting = deque()
             self.idle = False
-        elif len(waiting) >= self._limit_messages:
+        elif len(waiting) >= self.limit_messages:
             return REFUSED
         waiting.append(item)
         self.waiting_bytes += item.message.size
         return QUEUED
+
+    def recall(self, item: Outbound) -> None:
+        """
+        Take up a message that an earlier life of this session queued, whatever the limits are now.
+        """
+        if self.waiting is None:
+            self.waiting = deque()
+        self.waiting.append(item)
+        self.waiting_bytes += item.message.size
+        self.idle = False
 
     def room(self, size: int, blocked: bool) -> bool:
         """
@@ -119,7 +135,7 @@ class Outgoing:
         if self.idle and self.flying < self.window and not blocked:
             return True
         count = len(self.waiting) if self.waiting is not None else 0
-        return count < self._limit_messages and self.waiting_bytes + size <= self._limit_bytes
+        return count < self.limit_messages and self.waiting_bytes + size <= self.limit_bytes
 
     def vacant(self) -> Ticket:
         """
@@ -140,7 +156,8 @@ class Outgoing:
         """
         The next to send now that there may be room, with its identifier; first the repeats, then what waits.
         """
-        if self.flying >= self.window:
+        waiting = self.waiting
+        if self.flying >= self.window and (waiting is None or waiting[0].qos or self._again):
             return None
         again = self._again
         while again:
@@ -148,11 +165,10 @@ class Outgoing:
             if self.ids.get(item.packet_id) is item:  # not answered meanwhile, after all
                 return self._fly(item)
         self._again = None
-        waiting = self.waiting
         if waiting is None:
             self.idle = True
             return None
-        if not self.ids.take(waiting[0]):
+        if waiting[0].qos and not self.ids.take(waiting[0]):
             return None
         item = waiting.popleft()
         self.waiting_bytes -= item.message.size
@@ -163,7 +179,7 @@ class Outgoing:
         if vacancy is not None:
             self._vacancy = None
             vacancy.settle()
-        return self._fly(item)
+        return self._fly(item) if item.qos else item
 
     def _fly(self, item: Outbound) -> Outbound:
         self.flying += 1
@@ -257,6 +273,31 @@ class Outgoing:
         self._again = again or None
         self.idle = self._again is None and self.waiting is None
         return self.released()
+
+    def renew(self) -> list[Outbound]:
+        """
+        The receiver has nothing of an earlier connection: what was sent there is new to it, and leaves first. What it
+        had released was its own by then.
+
+        @return: that, finished.
+        """
+        released = self.released()
+        for item in released:
+            self.finish(item)
+        flown = self.unanswered()
+        if flown:
+            waiting = self.waiting
+            if waiting is None:
+                waiting = self.waiting = deque()
+            for item in reversed(flown):
+                self.finish(item)
+                item.packet_id = 0
+                item.sent = False
+                waiting.appendleft(item)
+                self.waiting_bytes += item.message.size
+        self._again = None
+        self.idle = self.waiting is None
+        return released
 
     def released(self) -> list[Outbound]:
         """

@@ -3,6 +3,11 @@ QoS 1 and 2 on the way in: what arrives, and how it is acknowledged.
 
 Each kind of acknowledgement has a gate of its own, made when one must wait for its ticket, so that PUBACKs leave in the
 order of the PUBLISHes however long each takes to be kept, and nothing else waits with them.
+
+A message that is withheld is not acknowledged on this connection at all, and the peer sends it again on the next one.
+Those behind it are: what leaves still leaves in the order of the PUBLISHes [MQTT5-4.6.0-2] [MQTT5-4.6.0-3], and a
+message that was dealt with does not come a second time because its neighbour was not. But it keeps its place in the
+Receive Maximum; when withheld messages have taken it all, nothing could come any more, and the connection ends.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from txmqtt.session.aliases import ReceivedAliases
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.sending import Sending
 from txmqtt.session.sink import Link
-from txmqtt.session.tickets import DONE, Gate, Held, Ticket
+from txmqtt.session.tickets import DONE, WITHHELD, Gate, Held, Ticket
 from txmqtt.session.turn import Turn
 
 #: The beginnings of acknowledgements that say no more than that it went well: alike in all versions.
@@ -35,11 +40,15 @@ class Receiving(Sending):
     @ivar receive_maximum: how many QoS 1 and 2 messages may be under way to us, as we announced; 3.x
         announces none, and there it is all the packet identifiers that a peer can have.
     @ivar under_way: how many are: sent on this connection, and not yet acknowledged to the end.
+    @ivar withheld: the packet identifiers of those that will not be acknowledged on this connection.
+    @ivar withheld_limit: with so many of them the connection ends; 0: as many as C{receive_maximum}.
     """
 
     # Defaults of the class: most conversations never have any of these, and a broker has many conversations.
     receive_maximum = MAX_PACKET_ID
     under_way = 0
+    withheld: set[int] | None = None
+    withheld_limit = 0
     received_aliases: ReceivedAliases | None = None
     _pubacks: Gate | None = None
     _pubrecs: Gate | None = None
@@ -60,7 +69,7 @@ class Receiving(Sending):
             if gate is not None and packet.dup and gate.holds(packet.packet_id):
                 return  # a repeat of one that is being handled: its answer is on its way
             if self.under_way:
-                self._check_quota()
+                self._check_quota(packet.packet_id)
             ticket = self._published(packet)
             if ticket.done and (gate is None or gate.empty):
                 if ticket.reason == reasons.SUCCESS:
@@ -83,7 +92,7 @@ class Receiving(Sending):
         gate = self._pubrecs
         if known is None:
             if self.under_way:
-                self._check_quota()
+                self._check_quota(packet_id)
             known = self._published(packet)
             if not known.failed:
                 incoming.take(packet_id, known)
@@ -97,10 +106,13 @@ class Receiving(Sending):
             gate = self._pubrecs = Gate(self._out_pubrec)
         gate.admit(known, packet_id)
 
-    def _check_quota(self) -> None:
+    def _check_quota(self, packet_id: int) -> None:
         """
         One more is about to be under way. What an earlier connection left is not counted: each begins with all of it.
         """
+        if self.withheld is not None and packet_id in self.withheld:  # a peer of 3.x sends it again already
+            self.withheld.remove(packet_id)
+            self.under_way -= 1
         if self.under_way >= self.receive_maximum:
             raise RemoteProtocolError(
                 f"more than {self.receive_maximum} QoS 1 and 2 messages under way, the Receive Maximum",
@@ -113,6 +125,20 @@ class Receiving(Sending):
         """
         if self.under_way:
             self.under_way -= 1
+
+    def _withhold(self, packet_id: int) -> None:
+        """
+        This one is not acknowledged: it keeps its place, and comes again on the next connection.
+        """
+        if self.withheld is None:
+            self.withheld = set()
+        self.withheld.add(packet_id)
+        self.under_way += 1
+        if len(self.withheld) >= (self.withheld_limit or self.receive_maximum):
+            self.end(
+                reasons.QUOTA_EXCEEDED,
+                f"{len(self.withheld)} messages were not acknowledged: they come again on the next connection",
+            )
 
     def _read_properties(self, packet: Publish, properties: Properties) -> None:
         alias = properties.topic_alias
@@ -132,6 +158,9 @@ class Receiving(Sending):
         if reason == reasons.SUCCESS:
             self.send((_PUBACK | packet_id).to_bytes(4, "big"))
             return
+        if reason == WITHHELD:
+            self._withhold(packet_id)
+            return
         if reason >= reasons.FAILURE and self.version < MQTT5:
             self._not_kept(reason)
             return
@@ -146,6 +175,9 @@ class Receiving(Sending):
     def _let_pubrec(self, packet_id: int, reason: int) -> None:
         if reason == reasons.SUCCESS:
             self.send((_PUBREC | packet_id).to_bytes(4, "big"))
+            return
+        if reason == WITHHELD:
+            self._withhold(packet_id)
             return
         if reason >= reasons.FAILURE and self.version < MQTT5:
             self._not_kept(reason)

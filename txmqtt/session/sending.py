@@ -33,11 +33,13 @@ class Sending(Voice):
 
     @ivar thirsty: the owner has more to say as soon as there is room.
     @ivar resting: it has said enough for one turn, and goes on when the alarm rings.
+    @ivar choosy: the peer does not take every QoS, or no retained messages.
     @ivar resend_interval: how long a packet may be unanswered before it is sent again, seconds; 0.0 for ever.
     """
 
     resend_interval = 0.0
     resting = False
+    choosy = False
     _publishes: Gate | None = None
     _pubrels: Gate | None = None
     _resend_from = 0.0  # when the peer last began to read again: what it was sent before may only just reach it
@@ -54,13 +56,20 @@ class Sending(Voice):
         """
         outgoing = self.outgoing
         assert outgoing is not None
-        verdict = outgoing.admit(item, self.paused or self.out_size >= self.write_limit)
+        verdict = outgoing.admit(item, self.blocked)
         if verdict == SEND:
             if item.ref:
                 self._launch(item)
             else:
                 self._transmit(item)
         return verdict
+
+    @property
+    def blocked(self) -> bool:
+        """
+        The peer has enough to read.
+        """
+        return self.paused or self.out_size >= self.write_limit
 
     def pump(self) -> None:
         """
@@ -73,17 +82,22 @@ class Sending(Voice):
             item = outgoing.next()
             if item is None:
                 return
-            if not item.sent and item.message.expired(self.turn.wall):
+            if not item.sent and (item.message.expired(self.turn.wall) or 0.0 < item.until <= self.turn.wall):
                 outgoing.finish(item)
                 self._lapsed(item)
-                continue
-            self._launch(item)
+            elif self.choosy and not item.sent and not self._takes(item):
+                outgoing.finish(item)
+            else:
+                self._launch(item)
 
     def _launch(self, item: Outbound) -> None:
         """
         The item has its identifier and its place in the window: it leaves, at QoS 2 once that is on record. What was
         sent on an earlier connection is on record.
         """
+        if not item.qos:
+            self._transmit_0(item)
+            return
         if item.ref and not item.sent:
             ticket = self._sending(item)
             if item.qos == 2:
@@ -98,7 +112,7 @@ class Sending(Voice):
     def _out_publish(self, held: Held) -> None:
         item = self.outgoing.get(held.packet_id) if self.outgoing is not None else None
         if held.ticket.reason >= reasons.FAILURE:
-            self._not_kept(held.ticket.reason)
+            self._unkept(item, held.ticket.reason)
         elif item is not None and not item.sent:
             self._transmit(item)
 
@@ -135,6 +149,29 @@ class Sending(Voice):
         interval = self.resend_interval
         if interval and turn.now + interval < self.alarm_at:
             self.nearer(turn.now + interval)
+
+    def _transmit_0(self, item: Outbound) -> None:
+        """
+        What a client queued at QoS 0 leaves, and that is all there is to it.
+        """
+        message = item.message
+        turn = self.turn
+        first = 0x30 | item.retain
+        if self.sent_aliases is not None:
+            head, tail = self._aliased(first, message, ())
+        else:
+            tail = message.tail(self.version, (), turn.wall)
+            head = message.head(first, tail)
+        if len(head) + len(tail) > self.send_limit:
+            self._too_large(item)
+            return
+        self.send(head + tail)
+        if self.sent_aliases is not None:
+            self.sent_aliases.bind(message.topic)
+        item.sent = True
+        turn.publishes_sent += 1
+        turn.outbound_bytes += len(message.payload)
+        self._settled(item, reasons.SUCCESS, None)
 
     def _aliased(self, first: int, message: Message, identifiers: tuple[int, ...]) -> tuple[bytes, bytes]:
         """
@@ -310,6 +347,18 @@ class Sending(Voice):
 
     def _received(self, item: Outbound) -> Ticket:
         return DONE
+
+    def _unkept(self, item: Outbound | None, reason: int) -> None:
+        """
+        That a QoS 2 message is about to leave could not be put on record.
+        """
+        self._not_kept(reason)
+
+    def _takes(self, item: Outbound) -> bool:
+        """
+        Whether a peer that is choosy takes a message that waited; otherwise whoever owns it has been told.
+        """
+        return True
 
     def _settled(self, item: Outbound, reason: int, properties: Properties | None) -> None:
         raise NotImplementedError

@@ -142,9 +142,27 @@ class ClientSink(Protocol):
         The server accepted us.
         """
 
+    def forgotten(self, session: ClientSession) -> None:
+        """
+        The server accepted us and has no session of ours: what follows is news to it. Comes before C{accepted}, and
+        before anything that waited is sent.
+        """
+
     def refused(self, session: ClientSession, packet: Connack) -> None:
         """
         The server did not accept us; C{packet.reason} says why, in the terms of 5.0 on every version.
+        """
+
+    def challenged(self, session: Verbs, data: bytes | None) -> None:
+        """
+        The server wants to know more before it believes us. The answer is C{session.answer} or C{session.end}, now or
+        later.
+        """
+
+    def convinced(self, session: Verbs, data: bytes | None) -> None:
+        """
+        The server believes us; C{data}, its last word, may show that it is who it should be. The answer is
+        C{session.trust} or C{session.end}, now or later; until then the connection is not open, if it was not.
         """
 
     def published(self, session: ClientSession, packet: Publish) -> Ticket:
@@ -152,9 +170,25 @@ class ClientSink(Protocol):
         A new message. The ticket says when, and with which reason, it is acknowledged.
         """
 
+    def sending(self, session: Verbs, item: Outbound) -> Ticket:
+        """
+        A publish is about to leave under C{item.packet_id}; QoS 2 waits for the ticket. Only of a session that is
+        C{kept}, as the next two.
+        """
+
+    def released(self, session: Verbs, item: Outbound) -> Ticket:
+        """
+        The server has taken over a QoS 2 message; the ticket says when its PUBREL may leave.
+        """
+
+    def releasing(self, session: Verbs, packet_id: int) -> Ticket:
+        """
+        The server has released a QoS 2 message; the ticket says when PUBCOMP may leave.
+        """
+
     def settled(self, session: Verbs, item: Outbound, reason: int, properties: Properties | None) -> None:
         """
-        A publish has been acknowledged to its end.
+        A publish has been acknowledged to its end; or, at QoS 0, what had waited has left.
         """
 
     def answered(self, session: Verbs, request: Request, reasons: list[int], properties: Properties | None) -> None:
@@ -162,9 +196,12 @@ class ClientSink(Protocol):
         A SUBSCRIBE or UNSUBSCRIBE has been answered.
         """
 
-    def lapsed(self, session: Verbs, item: Outbound, why: str) -> None:
+    def lapsed(self, session: Verbs, item: Outbound, reason: int, why: str) -> None:
         """
-        A message that was to be sent is not: it expired in the queue, or is too large for this connection.
+        A message that was to be sent is not: it expired in the queue, could not be stored, or is not what this server
+        takes.
+
+        @param reason: the nearest reason code.
         """
 
     def ponged(self, session: Verbs, ref: int) -> None:

@@ -16,6 +16,10 @@ from typing import Final
 
 from txmqtt.codec import reasons
 
+#: The verdict that says nothing to the peer: not acknowledged, so that it comes again on the next connection. It is no
+#: reason code, and worse than all of them.
+WITHHELD: Final = 0x100
+
 
 class Waiter:
     """
@@ -34,7 +38,8 @@ class Ticket:
     A promise that something is kept, which is decided once.
 
     @ivar done: it has been decided.
-    @ivar reason: what the acknowledgement says, once done: 0 or another success, or from 0x80 up why it failed.
+    @ivar reason: what the acknowledgement says, once done: 0 or another success, or from 0x80 up why it failed;
+        C{WITHHELD}: there is none.
     """
 
     def __init__(self) -> None:

@@ -25,6 +25,7 @@ from txmqtt.session.message import Message, travelling
 from txmqtt.session.outgoing import REFUSED, Outbound, Outgoing
 from txmqtt.session.packet_ids import Pending
 from txmqtt.session.sink import ClientSink, Link
+from txmqtt.session.tickets import DONE, Ticket
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import CLOSED, OPEN, PHASES
 
@@ -53,6 +54,10 @@ class Verbs(Conversation):
 
     @ivar offered: what the server announced in its CONNACK.
     @ivar session_expiry: how long the server was asked to keep the session, seconds.
+    @ivar lasting: the publishes belong to somebody who outlives the session: when the server has lost it, what was sent
+        there is sent anew.
+    @ivar kept: each step of the books is put on record (C{ClientSink.sending} and what follows it).
+    @ivar downgrade: what the server does not take at this QoS, or not as retained, is sent as it takes it.
     """
 
     def __init__(
@@ -73,7 +78,17 @@ class Verbs(Conversation):
         self.offered: Properties = _NO_PROPERTIES
         self.session_expiry = 0
         self._keepalive: Keepalive | None = None
+        self.lasting = False
+        self.kept = False
+        self.downgrade = False
         self._pings: deque[int] = deque()  # who waits for a PINGRESP, oldest first; 0 is the keep-alive
+
+    @property
+    def awaits(self) -> bool:
+        """
+        Something that was asked or sent is not answered.
+        """
+        return len(self.books.ids.taken) > 0 or len(self._pings) > 0
 
     def _must_be_open(self, verb: str) -> None:
         if self.phase != OPEN:
@@ -93,13 +108,12 @@ class Verbs(Conversation):
         @raise LocalProtocolError: the server does not take it, or the queue is full.
         """
         self._must_be_open("publish")
-        offered = self.offered
-        if offered.maximum_qos is not None and qos > offered.maximum_qos:  # [MQTT5-3.2.2-11]
-            raise LocalProtocolError(
-                f"QoS {qos}, the server's maximum is {offered.maximum_qos}", reasons.QOS_NOT_SUPPORTED
-            )
-        if retain and offered.retain_available == 0:  # [MQTT5-3.2.2-14]
-            raise LocalProtocolError("retain, which the server does not offer", reasons.RETAIN_NOT_SUPPORTED)
+        if self.choosy:
+            if self.downgrade:
+                qos, retain = self._lowered(qos, retain)
+            wrong = self._not_taken(qos, retain)
+            if wrong is not None:
+                raise LocalProtocolError(wrong[1], wrong[0])
         size = len(topic) + len(payload) + 4
         if self.version == MQTT5:
             size += 1 if properties is None else _properties_size(properties)
@@ -107,7 +121,8 @@ class Verbs(Conversation):
             raise LocalProtocolError(f"PUBLISH with properties on protocol level {self.version}; 5.0 has them")
         if size + 9 > self.send_limit:
             self._check_size(size if qos else size - 2)
-        if qos == 0 and self.sent_aliases is None:
+        waits = self.lasting and not self.books.idle  # what was published before it may be of QoS 0 too
+        if qos == 0 and self.sent_aliases is None and not waits:
             self._append_0(encode.publish(topic, payload, 0, retain, False, 0, properties, self.version), topic)
             return None
         expires_at = 0.0
@@ -117,14 +132,64 @@ class Verbs(Conversation):
                 expires_at = self.turn.wall + max(properties.message_expiry_interval, 1e-6)
             properties = travelling(properties)
         message = Message(topic, payload, qos, retain, properties, expires_at)
-        if qos == 0:
+        if qos == 0 and not waits:
             head, tail = self._aliased(0x31 if retain else 0x30, message, ())
             self._append_0(head + tail, topic)
             return None
         item = Outbound(message, qos, retain, (), ref)
+        self._post(item)
+        return item
+
+    def offer(self, item: Outbound) -> None:
+        """
+        Send a message that has been made, or queue it: what C{publish} does with any other.
+
+        @raise LocalProtocolError: the server does not take it, or the queue is full.
+        """
+        self._must_be_open("publish")
+        if self.choosy:
+            if self.downgrade:
+                item.qos, item.retain = self._lowered(item.qos, item.retain)
+            wrong = self._not_taken(item.qos, item.retain)
+            if wrong is not None:
+                raise LocalProtocolError(wrong[1], wrong[0])
+        message = item.message
+        tail = message.tail(self.version, (), self.turn.wall)
+        self._check_size(len(message.topic) + len(tail) + (4 if item.qos else 2))
+        self._post(item)
+
+    def _post(self, item: Outbound) -> None:
         if self.post(item) == REFUSED:
             raise LocalProtocolError("the queue of outgoing messages is full", reasons.QUOTA_EXCEEDED)
-        return item
+
+    def _not_taken(self, qos: int, retain: bool) -> tuple[int, str] | None:
+        """
+        Why a choosy server does not take this: a reason code, and words.
+        """
+        highest = self.offered.maximum_qos
+        if highest is not None and qos > highest:  # [MQTT5-3.2.2-11]
+            return reasons.QOS_NOT_SUPPORTED, f"QoS {qos}, the server's maximum is {highest}"
+        if retain and self.offered.retain_available == 0:  # [MQTT5-3.2.2-14]
+            return reasons.RETAIN_NOT_SUPPORTED, "retain, which the server does not offer"
+        return None
+
+    def _lowered(self, qos: int, retain: bool) -> tuple[int, bool]:
+        highest = self.offered.maximum_qos
+        if highest is not None and qos > highest:
+            qos = highest
+        return qos, retain and self.offered.retain_available != 0
+
+    def _takes(self, item: Outbound) -> bool:
+        # It was accepted when there was no connection, or another.
+        if self.downgrade:
+            qos, item.retain = self._lowered(item.qos, item.retain)
+            if qos == 0 and item.qos:
+                self.books.finish(item)  # it needs no identifier
+            item.qos = qos
+        wrong = self._not_taken(item.qos, item.retain)
+        if wrong is not None:
+            self.sink.lapsed(self, item, wrong[0], wrong[1])
+        return wrong is None
 
     def _check_size(self, remaining: int) -> None:
         # [MQTT5-3.2.2-15]
@@ -157,12 +222,27 @@ class Verbs(Conversation):
         self.sink.settled(self, item, reason, properties)
 
     def _lapsed(self, item: Outbound) -> None:
-        self.sink.lapsed(self, item, "it expired before it could be sent")
+        self.sink.lapsed(self, item, reasons.UNSPECIFIED_ERROR, "it expired before it could be sent")
 
     def _too_large(self, item: Outbound) -> None:
         # It was accepted when another connection, or none, set the limit.
         self.books.finish(item)
-        self.sink.lapsed(self, item, f"the server takes at most {self.send_limit} bytes now")
+        words = f"the server takes at most {self.send_limit} bytes now"
+        self.sink.lapsed(self, item, reasons.PACKET_TOO_LARGE, words)
+
+    def _unkept(self, item: Outbound | None, reason: int) -> None:
+        if item is not None:
+            self.books.finish(item)
+            self.sink.lapsed(self, item, reason, "it could not be stored")
+
+    def _sending(self, item: Outbound) -> Ticket:
+        return self.sink.sending(self, item) if self.kept else DONE
+
+    def _received(self, item: Outbound) -> Ticket:
+        return self.sink.released(self, item) if self.kept else DONE
+
+    def _released(self, packet_id: int) -> Ticket:
+        return self.sink.releasing(self, packet_id) if self.kept else DONE
 
     def _drained(self) -> None:
         pass  # the queue is all that waits, and it has been seen to

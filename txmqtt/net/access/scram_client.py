@@ -63,6 +63,27 @@ class ScramClient:
 
         @raise RemoteProtocolError: the challenge makes no sense, or asks for too little or too much work.
         """
+        text, nonce, salt, iterations = self._read(challenge)
+        secret = salted(self._password, salt, iterations)
+        unproven = f"c={_HEADER_BASE64},r={nonce}"
+        message = f"{self._first},{text},{unproven}".encode()
+        key = client_key(secret)
+        proof = mix(key, sign(stored_key(key), message))
+        self._expected = sign(server_key(secret), message)
+        return f"{unproven},p={encoded(proof)}".encode()
+
+    def work(self, challenge: bytes | None) -> int:
+        """
+        How often C{answer} will hash the password.
+
+        @raise RemoteProtocolError: as C{answer} does.
+        """
+        return self._read(challenge)[3]
+
+    def _read(self, challenge: bytes | None) -> tuple[str, str, bytes, int]:
+        """
+        A challenge, its nonce, its salt and its count.
+        """
         try:
             if challenge is None or len(challenge) > LONGEST_MESSAGE:
                 raise ValueError(f"expected a message of at most {LONGEST_MESSAGE} bytes")
@@ -70,15 +91,9 @@ class ScramClient:
             nonce, salt, count = attributes(text, "r", "s", "i")
             if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce) or not is_nonce(nonce):
                 raise ValueError("the nonce is not ours with something of the server's behind it")
-            secret = salted(self._password, decoded(salt), _iterations(count))
+            return text, nonce, decoded(salt), _iterations(count)
         except ValueError as error:
             raise _wrong(str(error)) from None
-        unproven = f"c={_HEADER_BASE64},r={nonce}"
-        message = f"{self._first},{text},{unproven}".encode()
-        key = client_key(secret)
-        proof = mix(key, sign(stored_key(key), message))
-        self._expected = sign(server_key(secret), message)
-        return f"{unproven},p={encoded(proof)}".encode()
 
     def finish(self, last_word: bytes | None) -> None:
         """

@@ -1,0 +1,3 @@
+"""
+How a message is printed.
+"""

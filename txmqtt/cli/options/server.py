@@ -1,0 +1,183 @@
+"""
+From the options of a command to what C{txmqtt.connect} is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import click
+
+from txmqtt.cli.exits import Ended, refusal
+from txmqtt.cli.options.connection import Connection, client_id_of, password_of
+from txmqtt.cli.options.properties import Given, read
+from txmqtt.codec.constants import CONNECT, DISCONNECT, MQTT5
+from txmqtt.codec.errors import Refused
+from txmqtt.codec.properties import WILL_PROPERTIES, Properties
+from txmqtt.net.client import MQTTClient
+from txmqtt.net.connect import connect
+from txmqtt.net.values import Will
+
+#: Properties of CONNECT that are an option of the client by another name.
+_OPTIONS: Final = {
+    "session_expiry_interval": "session_expiry",
+    "receive_maximum": "receive_maximum",
+    "maximum_packet_size": "maximum_packet_size",
+    "topic_alias_maximum": "topic_alias_maximum",
+}
+
+_TLS_PORT: Final = 8883
+
+
+class Server(NamedTuple):
+    """
+    A server, and who we are to it.
+
+    @ivar to: its address.
+    @ivar options: the keywords of C{connect}.
+    @ivar properties: what C{-D} said for other packets than CONNECT.
+    @ivar version: of MQTT.
+    """
+
+    to: Any
+    options: dict[str, Any]
+    properties: Given
+    version: int
+
+
+def server(connection: Connection, allowed: tuple[str, ...] = (), **further: Any) -> Server:
+    """
+    @param allowed: the packets for which this command takes C{-D}, besides those that every command sends.
+    @param further: keywords of C{connect}.
+    @raise click.UsageError: the options can't be, or not together.
+    """
+    properties = read(connection.properties, ("CONNECT", "WILL", "DISCONNECT", *allowed))
+    if properties.packets and connection.version != MQTT5:
+        raise click.UsageError("-D needs MQTT 5.0; expected -V 5")
+    to, found = _address(connection)
+    options: dict[str, Any] = {
+        **found,
+        "client_id": client_id_of(connection),
+        "version": connection.version,
+        "keep_alive": connection.keepalive,
+        "clean_start": not connection.persistent,
+        "will": _will(connection, properties),
+        **_connect_properties(connection, properties.of(CONNECT)),
+        **further,
+    }
+    if connection.username is not None:
+        options["username"] = connection.username
+    password = password_of(connection)
+    if password is not None:
+        options["password"] = password
+    if not options["client_id"] and connection.persistent:
+        raise click.UsageError("-c needs a client identifier, under which the server keeps the session: --id")
+    return Server(to, options, properties, connection.version)
+
+
+def _address(connection: Connection) -> tuple[Any, dict[str, Any]]:
+    """
+    Where the server is, and what must be known to get there.
+    """
+    url = connection.parsed()
+    if connection.unix is not None:
+        if connection.host is not None or connection.port is not None:
+            raise click.UsageError("--unix says where to connect to; expected neither --host nor --port")
+        from urllib.parse import quote
+
+        return f"unix://{quote(connection.unix)}" if connection.unix.startswith("/") else f"unix:{connection.unix}", {}
+    secure = _secure(connection)
+    found: dict[str, Any] = {}
+    if url is not None:
+        scheme = {"mqtt": "mqtts", "ws": "wss"}.get(url.scheme, url.scheme) if secure else url.scheme
+        path = url.path if scheme in ("ws", "wss") else ""
+        to = f"{scheme}://{url.netloc}{path}"
+        secure = scheme in ("mqtts", "wss")
+    else:
+        host = connection.host or "localhost"
+        host = f"[{host}]" if ":" in host else host
+        to = f"mqtt{'s' if secure else ''}://{host}" + (f":{connection.port}" if connection.port is not None else "")
+    if secure:
+        found["tls"] = _tls(connection)
+    if connection.proxy is not None:
+        found["proxy"] = connection.proxy
+    if connection.header:
+        found["headers"] = dict(_header(each) for each in connection.header)
+    return to, found
+
+
+def _secure(connection: Connection) -> bool:
+    """
+    Whether one of the options asks for TLS.
+    """
+    asked = (connection.cafile, connection.capath, connection.cert, connection.alpn, connection.tls_version)
+    if connection.tls or connection.use_os_certs or connection.insecure or any(asked):
+        return True
+    return connection.port == _TLS_PORT
+
+
+def _tls(connection: Connection) -> Any:
+    raise click.UsageError("TLS is not there yet")
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise click.UsageError("--header: expected NAME:VALUE")
+    return name.strip(), value.strip()
+
+
+def _will(connection: Connection, properties: Given) -> Will | None:
+    said = properties.of(WILL_PROPERTIES)
+    if connection.will_topic is None:
+        if connection.will_payload is not None or connection.will_retain or connection.will_qos or said:
+            raise click.UsageError("a will needs a topic: --will-topic")
+        return None
+    payload = (connection.will_payload or "").encode("utf-8", "surrogateescape")
+    try:
+        return Will(connection.will_topic, payload, connection.will_qos or 0, connection.will_retain, said)
+    except ValueError as error:
+        raise click.UsageError(f"--will-topic: {error}") from None
+
+
+def _connect_properties(connection: Connection, said: Properties | None) -> dict[str, Any]:
+    """
+    What C{-x} and C{-D CONNECT} ask for, as keywords of C{connect}.
+    """
+    found: dict[str, Any] = {}
+    if said is not None and (said.authentication_method is not None or said.authentication_data is not None):
+        raise click.UsageError("-D CONNECT authentication-method: proving oneself in steps is not for a command line")
+    if said is not None:
+        for name, option in _OPTIONS.items():
+            value = getattr(said, name)
+            if value is not None:
+                found[option] = value
+        found["properties"] = Properties(
+            request_problem_information=said.request_problem_information,
+            request_response_information=said.request_response_information,
+            user_properties=said.user_properties,
+        )
+    if connection.expiry is not None:
+        if connection.version != MQTT5:
+            raise click.UsageError("-x needs MQTT 5.0; expected -V 5")
+        found["session_expiry"] = connection.expiry
+    return found
+
+
+async def dial(reactor: Any, server: Server, **further: Any) -> MQTTClient:
+    """
+    Connect.
+
+    @raise Ended: the server refused; with the exit status for it.
+    """
+    try:
+        return await connect(reactor, server.to, **{**server.options, **further})
+    except Refused as error:
+        raise Ended(refusal(error.reason, server.version, connecting=True), str(error)) from None
+
+
+async def hang_up(client: MQTTClient, server: Server) -> None:
+    """
+    Say goodbye and close.
+    """
+    await client.disconnect(properties=server.properties.of(DISCONNECT))

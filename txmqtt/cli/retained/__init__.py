@@ -1,0 +1,3 @@
+"""
+C{txmqtt retained}: the messages that a server keeps.
+"""

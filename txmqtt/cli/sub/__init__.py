@@ -1,0 +1,3 @@
+"""
+C{txmqtt sub}: print the messages that come.
+"""

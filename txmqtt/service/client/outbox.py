@@ -1,0 +1,229 @@
+"""
+Publishes that wait: for a connection, for room in the queue, or until their time is over.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from twisted.internet.defer import fail
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from txmqtt.codec import reasons
+from txmqtt.codec.errors import LocalProtocolError
+from txmqtt.codec.properties import Properties
+from txmqtt.net.state import Answer, ClientState
+from txmqtt.net.thread_check import check_thread
+from txmqtt.session.message import Message, travelling
+from txmqtt.session.outgoing import REFUSED, Outbound
+from txmqtt.session.tickets import Caller
+from txmqtt.session.voice import OPEN
+
+#: What may happen to a publish for which the queue has no room.
+REFUSE, WAIT, DROP_OLDEST = "refuse", "wait", "drop_oldest"
+POLICIES = (REFUSE, WAIT, DROP_OLDEST)
+
+#: How often the queue is searched for what has waited too long, seconds.
+_SWEEP = 1.0
+
+
+class Outbox:
+    """
+    The way out of one session, with and without a connection.
+
+    @ivar dropped: how many publishes made room for newer ones.
+    @ivar refused: how many found no room.
+    @ivar expired: how many waited longer than they were to wait.
+    """
+
+    def __init__(self, state: ClientState, clock: IReactorTime, policy: str, line: int) -> None:
+        """
+        @param policy: for a full queue, one of C{POLICIES}.
+        @param line: how many may wait for room in the queue; one more is refused.
+        """
+        self.dropped = self.refused = self.expired = 0
+        self._state = state
+        self._clock = clock
+        self._policy = policy
+        self._limit = line
+        self._line: deque[Outbound] = deque()
+        self._watching = False
+        self._alarm: IDelayedCall | None = None
+        self._flushing: IDelayedCall | None = None
+
+    def __len__(self) -> int:
+        outgoing = self._state.outgoing
+        return len(outgoing.ids) + len(outgoing.waiting or ()) + len(self._line)
+
+    @property
+    def plain(self) -> bool:
+        """
+        Nothing waits: whoever has a connection may publish there and then.
+        """
+        return self._state.outgoing.idle and not self._line
+
+    def publish(
+        self,
+        topic: bytes,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        properties: Properties | None,
+        key: str,
+        lifetime: float | None,
+    ) -> Answer:
+        """
+        Have it sent as soon as can be. All arguments have been judged.
+        """
+        check_thread("a client")
+        state = self._state
+        now = self._clock.seconds()
+        expires_at = 0.0
+        if properties is not None:
+            if properties.message_expiry_interval is not None:
+                expires_at = now + max(properties.message_expiry_interval, 1e-6)
+            properties = travelling(properties)
+        ref, answer = state.waiters.expect(self._cancel)
+        item = Outbound(Message(topic, payload, qos, retain, properties, expires_at), qos, retain, (), ref)
+        if lifetime is not None:
+            item.until = now + lifetime
+        if key:
+            state.keys[ref] = key
+        try:
+            self._offer(item)
+        except LocalProtocolError as error:
+            state.waiters.forget(answer)
+            state.keys.pop(ref, None)
+            return fail(error)
+        return answer
+
+    def _offer(self, item: Outbound) -> None:
+        if item.until or item.message.expires_at:
+            self._arm()
+        if self._line or not self._room(item):
+            if self._policy == WAIT and len(self._line) < self._limit:
+                self._line.append(item)
+                self._watch()
+                return
+            while self._policy == DROP_OLDEST and not self._room(item) and self._drop():
+                pass
+            if not self._room(item):
+                self.refused += 1
+                raise LocalProtocolError("the queue of outgoing messages is full", reasons.QUOTA_EXCEEDED)
+        self._post(item)
+
+    def _room(self, item: Outbound) -> bool:
+        client = self._state.client
+        blocked = client is None or client.session.phase != OPEN or client.session.blocked
+        return self._state.outgoing.room(item.message.size, blocked)
+
+    def _drop(self) -> bool:
+        """
+        Make room: what has waited longest goes.
+        """
+        outgoing = self._state.outgoing
+        waiting = outgoing.waiting
+        if waiting is None:
+            return False
+        oldest = waiting[0]
+        outgoing.withdraw(oldest)
+        self.dropped += 1
+        self._end(oldest, reasons.QUOTA_EXCEEDED, "newer messages took its place in a full queue")
+        return True
+
+    def _post(self, item: Outbound) -> None:
+        state = self._state
+        client = state.client
+        if client is not None and client.session.phase == OPEN:
+            client.offer(item)
+        elif state.outgoing.admit(item, True) == REFUSED:
+            raise LocalProtocolError("the queue of outgoing messages is full", reasons.QUOTA_EXCEEDED)
+        if state.keeper is not None and item.qos and not item.home:
+            state.keep(item)
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._flushing is None:
+            self._flushing = self._clock.callLater(0, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        keeper = self._state.keeper
+        if keeper is not None:
+            keeper.flush()
+
+    def recalled(self) -> None:
+        """
+        The queue has been filled from elsewhere.
+        """
+        self._arm()
+
+    # Room
+
+    def _watch(self) -> None:
+        if self._line and not self._watching:
+            self._watching = True
+            self._state.outgoing.vacant().wait(Caller(lambda _: self._clock.callLater(0, self._vacated)))
+
+    def _vacated(self) -> None:
+        self._watching = False
+        while self._line and self._room(self._line[0]):
+            item = self._line.popleft()
+            try:
+                self._post(item)
+            except LocalProtocolError as error:
+                self._end(item, error.reason, str(error))
+        self._watch()
+
+    def _cancel(self, answer: Answer) -> None:
+        for item in self._line:
+            if self._state.waiters.waiting.get(item.ref) is answer:
+                self._line.remove(item)
+                self._state.keys.pop(item.ref, None)
+                break
+        self._state.cancel(answer)
+        if not self._state.outgoing.waiting:
+            self._vacated()
+
+    # Time
+
+    def _arm(self) -> None:
+        if self._alarm is None:
+            self._alarm = self._clock.callLater(_SWEEP, self._sweep)
+
+    def _sweep(self) -> None:
+        """
+        Whoever waited too long is told, also while there is no connection.
+        """
+        self._alarm = None
+        now = self._clock.seconds()
+        outgoing = self._state.outgoing
+        timed = 0
+        for item in [*(outgoing.waiting or ()), *self._line]:
+            if 0.0 < item.until <= now or (item.message.expired(now) and not item.sent):
+                if not outgoing.withdraw(item):
+                    self._line.remove(item)
+                self.expired += 1
+                self._end(item, reasons.UNSPECIFIED_ERROR, "it expired before it could be sent")
+            elif item.until or item.message.expires_at:
+                timed += 1
+        if timed:
+            self._arm()
+        self._vacated()
+
+    def _end(self, item: Outbound, reason: int, why: str) -> None:
+        words = f"message on {item.message.topic.decode()!r} not sent: {why}"
+        self._state.forget(item, reason, words)
+        answer = self._state.waiters.waiting.pop(item.ref, None)
+        if answer is not None:
+            answer.errback(LocalProtocolError(words, reason))
+
+    def close(self) -> None:
+        """
+        Nobody will connect again.
+        """
+        for call in (self._alarm, self._flushing):
+            if call is not None:
+                call.cancel()
+        self._alarm = self._flushing = None
+        self._line.clear()
