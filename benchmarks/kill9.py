@@ -19,6 +19,7 @@ import time
 from random import Random, SystemRandom
 
 from benchmarks.accounting import Accounts, Verdict, Workload, drain, townsfolk
+from benchmarks.accounting.drain import QUIET
 from benchmarks.processes import Broker, mosquitto_command, txmqtt_command
 
 #: Seconds that a broker may take to answer after its start.
@@ -101,10 +102,10 @@ class Murder:
         self.workload.run(self._random.uniform(0.0, 0.1))
         self.broker.start()
 
-    def verdict(self, one_by_one: bool) -> Verdict:
+    def verdict(self, one_by_one: bool, quiet: float) -> Verdict:
         self.workload.run(0.5)
         self.workload.stop()
-        return drain(self.broker.port, self.accounts, one_by_one=one_by_one)
+        return drain(self.broker.port, self.accounts, one_by_one=one_by_one, quiet=quiet)
 
 
 def main() -> int:
@@ -117,6 +118,7 @@ def main() -> int:
     parser.add_argument("--durability", help="as mqtt-broker takes it")
     parser.add_argument("--broker", choices=("txmqtt", "mosquitto"), default="txmqtt")
     parser.add_argument("--command", help="another broker, with {port} and {dir} where they belong")
+    parser.add_argument("--quiet", type=float, default=QUIET, help="seconds after which what has not come is lost")
     arguments = parser.parse_args()
     seed = SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
     print(f"--seed {seed}", flush=True)
@@ -136,7 +138,7 @@ def main() -> int:
             murder.kill(arguments.kills)
             murder.until_it_answers()
         ran = time.monotonic() - began
-        verdict = murder.verdict(one_by_one=arguments.broker == "txmqtt" and not arguments.command)
+        verdict = murder.verdict(arguments.broker == "txmqtt" and not arguments.command, arguments.quiet)
     finally:
         broker.remove()
     print(f"{'kills':<24}{murder.kills:>10,}")

@@ -28,6 +28,7 @@ from tempfile import mkdtemp
 from unittest import SkipTest
 
 from benchmarks.accounting import Accounts, Workload, drain, townsfolk
+from benchmarks.accounting.drain import QUIET
 from benchmarks.accounting.events import Answered, Completed, Connected, Subscribed, Unsubscribed
 from benchmarks.accounting.verdict import KINDS
 from benchmarks.processes import Broker, txmqtt_command
@@ -147,7 +148,7 @@ class Cut:
     acknowledged: int = 0
     delivered: int = 0
 
-    def judge(self, command: str) -> Cut:
+    def judge(self, command: str, quiet: float) -> Cut:
         """
         Let a broker go on from here.
         """
@@ -163,7 +164,7 @@ class Cut:
             if not broker.answers(PATIENCE):
                 self._fault(NOT_OPENED, broker.last_words())
                 return self
-            verdict = drain(broker.port, past, one_by_one=False)
+            verdict = drain(broker.port, past, one_by_one=False, quiet=quiet)
             self.delivered = verdict.delivered
             self.faults.update(verdict.faults)
             self.details += [f"{kind}: {words}" for kind, details in verdict.details.items() for words in details]
@@ -252,6 +253,8 @@ def main() -> int:
     parser.add_argument("--durability", default="full", help="as mqtt-broker takes it")
     parser.add_argument("--recordings", type=int, help=f"how many; one for {CUTS_OF_ONE} cuts, and two at least")
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="images looked at side by side")
+    parser.add_argument("--lives", type=int, default=LIVES, help="processes that a recording takes, but for a long one")
+    parser.add_argument("--quiet", type=float, default=QUIET, help="seconds after which what has not come is lost")
     arguments = parser.parse_args()
     seed = SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
     print(f"--seed {seed}", flush=True)
@@ -265,14 +268,15 @@ def main() -> int:
     with ThreadPoolExecutor(arguments.at_once) as pool:
         for place in range(recordings):
             started = time.monotonic()
-            recording = Recording(command, random, arguments.rate, 1 if place == 0 < recordings - 1 else LIVES)
+            lives = 1 if place == 0 < recordings - 1 else arguments.lives
+            recording = Recording(command, random, arguments.rate, lives)
             recorded += time.monotonic() - started
             ends += recording.ends
             operations += len(recording.operations)
             count = (place + 1) * arguments.cuts // recordings - place * arguments.cuts // recordings
             waiting: deque[Future[Cut]] = deque()
             for cut in recording.cuts(count):
-                waiting.append(pool.submit(cut.judge, command))
+                waiting.append(pool.submit(cut.judge, command, arguments.quiet))
                 if len(waiting) > 2 * arguments.at_once:  # no more images than needed are in memory
                     tally.add(number := number + 1, waiting.popleft().result())
             while waiting:

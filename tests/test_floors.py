@@ -10,6 +10,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -61,6 +62,14 @@ def sources(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.py"))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """
+    Everything that stands in a file.
+    """
+    return list(ast.walk(ast.parse(path.read_text(), str(path))))
+
+
 def where(path: Path, line: int) -> str:
     return f"{path.relative_to(ROOT)}:{line}"
 
@@ -74,7 +83,7 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
     Every import of a file, those for type checking and those within functions included: its line and full name.
     """
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -175,7 +184,7 @@ class WaitingTests(SynchronousTestCase):
             where(path, node.lineno)
             for path in sources(TESTS)
             if "end_to_end" not in path.parts
-            for node in ast.walk(ast.parse(path.read_text(), str(path)))
+            for node in nodes(path)
             if isinstance(node, ast.Call) and self.waits(node)
         ]
         self.assertEqual(waits, [])
@@ -187,15 +196,18 @@ class WaitingTests(SynchronousTestCase):
         left = [
             where(path, node.lineno)
             for path in sources(TESTS)
-            for node in ast.walk(ast.parse(path.read_text(), str(path)))
+            for node in nodes(path)
             if isinstance(node, ast.Attribute) and node.attr == "mktemp"
         ]
         self.assertEqual(left, [])
 
     def waits(self, call: ast.Call) -> bool:
-        verb = ast.unparse(call.func).split(".")[-1]
-        on_reactor = bool(call.args) and ast.unparse(call.args[0]).split(".")[-1] == "reactor"
+        verb = self.last_name(call.func)
+        on_reactor = bool(call.args) and self.last_name(call.args[0]) == "reactor"
         return verb == "sleep" or (verb == "deferLater" and on_reactor)
+
+    def last_name(self, node: ast.AST) -> str:
+        return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 class BuildTests(SynchronousTestCase):

@@ -16,20 +16,25 @@ from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.net.auth import Identity, IMQTTUser, Realm, User
 from txmqtt.net.client import MQTTClient
-from txmqtt.net.connect import connect
+from txmqtt.net.client_tls import TLS
+from txmqtt.net.connect import connect, connect_over
+from txmqtt.net.consumer import MessageConsumer
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.plugins import BrokerPlugin, IBrokerPluginFactory
+from txmqtt.net.threads import FromThread
 from txmqtt.net.values import Acknowledgement, Message, QoS, Will
 from txmqtt.service.broker import BrokerService, makeBroker
 from txmqtt.service.client import MQTTClientService, Phase, Retry
 from txmqtt.service.listener import CannotListen, Place
 
 __all__ = [
+    "TLS",
     "Acknowledgement",
     "BrokerPlugin",
     "BrokerService",
     "CannotListen",
     "ConnectionClosed",
+    "FromThread",
     "IBrokerPluginFactory",
     "IMQTTUser",
     "Identity",
@@ -39,6 +44,7 @@ __all__ = [
     "MQTTClientService",
     "MQTTError",
     "Message",
+    "MessageConsumer",
     "Phase",
     "Place",
     "Policy",
@@ -55,5 +61,6 @@ __all__ = [
     "__version__",
     "compiled",
     "connect",
+    "connect_over",
     "makeBroker",
 ]

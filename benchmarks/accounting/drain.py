@@ -17,7 +17,9 @@ QUIET = 4.0
 LINGER = 0.3
 
 
-def drain(port: int, accounts: Accounts, patience: float = 120.0, one_by_one: bool = True) -> Verdict:
+def drain(
+    port: int, accounts: Accounts, patience: float = 120.0, one_by_one: bool = True, quiet: float = QUIET
+) -> Verdict:
     """
     Everybody comes back to the broker on this port, from where C{accounts} have them, and nobody leaves before all
     is settled or nothing has moved for a while.
@@ -28,23 +30,24 @@ def drain(port: int, accounts: Accounts, patience: float = 120.0, one_by_one: bo
     @param patience: seconds for all of it.
     @param one_by_one: see whether each member of a group is still in it, by sending the others away. A broker may
         give a member what it can only have later; leave this out for one that does.
+    @param quiet: seconds without any event after which nothing more is expected.
     """
     end = time.monotonic() + patience
     scout = Workload(port, accounts, 0, calm=True, peers=())
-    survey = scout.survey()
+    survey = scout.survey(1.5 * quiet)
     scout.run(patience, lambda: survey.done)
     scout.stop()
     workload = Workload(port, accounts, 0, calm=True)
     try:
-        _settle(workload, end)
+        _settle(workload, end, quiet)
         for name, peer in workload.peers.items():
             if not peer.connections:
                 accounts.fault("sessions missing", f"{name} could not come back")
         _mark(workload)
-        _settle(workload, end)
+        _settle(workload, end, quiet)
         if one_by_one and accounts.settled:
-            _one_by_one(workload, end)
-        survey = workload.survey()
+            _one_by_one(workload, end, quiet)
+        survey = workload.survey(1.5 * quiet)
         workload.run(patience, lambda: survey.done)
     finally:
         workload.stop()
@@ -62,7 +65,7 @@ def _mark(workload: Workload) -> None:
         peer.flush()
 
 
-def _one_by_one(workload: Workload, end: float) -> None:
+def _one_by_one(workload: Workload, end: float, quiet: float) -> None:
     """
     Of each group, one member stays; then the next.
     """
@@ -78,7 +81,7 @@ def _one_by_one(workload: Workload, end: float) -> None:
                 if peer is not stays[name]:
                     peer.leave(polite=True)
         _mark(workload)
-        _settle(workload, end)
+        _settle(workload, end, quiet)
         for claim in accounts.claims:
             if claim.owed and claim.receiver.name in stays:
                 who = stays[claim.receiver.name].person.name
@@ -86,10 +89,10 @@ def _one_by_one(workload: Workload, end: float) -> None:
         for peer in workload.peers.values():
             if peer.away:
                 peer.come()
-        _settle(workload, end)
+        _settle(workload, end, quiet)
 
 
-def _settle(workload: Workload, end: float) -> None:
+def _settle(workload: Workload, end: float, quiet: float) -> None:
     """
     Until all is settled, and a little longer; or until nothing moves.
     """
@@ -102,5 +105,5 @@ def _settle(workload: Workload, end: float) -> None:
         if accounts.events != count:
             count, since = accounts.events, now
         everybody = all(peer.connected or peer.away for peer in workload.peers.values())
-        if now - since > (LINGER if everybody and accounts.settled else QUIET) or now > end:
+        if now - since > (LINGER if everybody and accounts.settled else quiet) or now > end:
             return

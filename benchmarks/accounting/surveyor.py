@@ -26,7 +26,10 @@ class Surveyor:
     @ivar done: the result is in the books, or the connection was lost and there is none.
     """
 
-    def __init__(self, accounts: Accounts, loop: Loop, port: int) -> None:
+    def __init__(self, accounts: Accounts, loop: Loop, port: int, patience: float = PATIENCE) -> None:
+        """
+        @param patience: seconds after which what has not come is not retained.
+        """
         self.done = False
         self._accounts = accounts
         self._loop = loop
@@ -40,7 +43,7 @@ class Surveyor:
             return
         self._wire.say(Connect(version=MQTT5))
         self._wire.flush()
-        loop.later(PATIENCE, self._judge)
+        loop.later(patience, self._judge)
 
     def close(self) -> None:
         """

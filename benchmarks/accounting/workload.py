@@ -10,7 +10,7 @@ from random import Random
 from benchmarks.accounting.accounts import Accounts
 from benchmarks.accounting.loop import Loop
 from benchmarks.accounting.peer import Peer
-from benchmarks.accounting.surveyor import Surveyor
+from benchmarks.accounting.surveyor import PATIENCE, Surveyor
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
 
 #: Seconds between two rounds of publishing.
@@ -94,13 +94,15 @@ class Workload:
         """
         return sum(peer.connections for peer in self.peers.values())
 
-    def survey(self) -> Surveyor:
+    def survey(self, patience: float = PATIENCE) -> Surveyor:
         """
         Somebody new asks for all that is retained.
+
+        @param patience: seconds after which what has not come is not retained.
         """
         if self._surveyor is not None:
             self._surveyor.close()
-        self._surveyor = Surveyor(self.accounts, self.loop, self._port)
+        self._surveyor = Surveyor(self.accounts, self.loop, self._port, patience)
         return self._surveyor
 
     def provoke(self) -> None:

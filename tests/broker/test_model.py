@@ -302,7 +302,7 @@ class Sharing(RuleBasedStateMachine):
         assert (self.town.stats.queued, self.town.stats.dropped) == (0, 0)
 
 
-_SETTINGS = settings(max_examples=50, stateful_step_count=50, deadline=None)
+_SETTINGS = settings(max_examples=30, stateful_step_count=50, deadline=None)
 
 BrokerModelTests = Broker.TestCase
 BrokerModelTests.settings = _SETTINGS

@@ -1,5 +1,5 @@
 """
-SCRAM-SHA-256 over a real socket: a 5.0 client written by hand, packet for packet, against the broker.
+SCRAM-SHA-256 over a real socket: the broker, a 5.0 client written by hand, packet for packet, and the one of ours.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import TestCase
 
 from tests.net.support import Waiting
+from txmqtt import ConnectionClosed, MQTTClient, MQTTClientService, Refused, Retry, connect
 from txmqtt.backends.memory import MemoryBackend
 from txmqtt.broker.core import Broker
 from txmqtt.broker.policy import Policy
@@ -39,7 +40,11 @@ from txmqtt.net.access.scram import scram_line
 from txmqtt.net.access.scram_client import ScramClient
 from txmqtt.net.access.scram_server import Scram, ScramSettings
 from txmqtt.net.auth import Realm
+from txmqtt.net.authenticator import Authentication, Authenticator
+from txmqtt.net.bearer_authentication import OAuthBearer
+from txmqtt.net.scram_authentication import ScramSHA256
 from txmqtt.net.server_factory import BrokerFactory
+from txmqtt.net.settings import Options
 from txmqtt.session.turn import Turn
 
 reactor: Any = _reactor
@@ -80,7 +85,11 @@ class HandMade(Protocol):
         return self._packets.get().addTimeout(_PATIENCE, reactor)
 
 
-class ScramTests(TestCase):
+class Listening(TestCase):
+    """
+    A broker that lets in who proves by SCRAM that he is Ann or Bob.
+    """
+
     async def _start(self) -> None:
         folder = TemporaryDirectory(prefix="txmqtt-")
         self.addCleanup(folder.cleanup)
@@ -96,6 +105,12 @@ class ScramTests(TestCase):
         self.addCleanup(self.factory.whenEmpty)
         self.addCleanup(port.stopListening)
         self.port = port.getHost().port
+
+
+class HandMadeTests(Listening):
+    """
+    A client that speaks packet by packet.
+    """
 
     async def _dial(self) -> HandMade:
         client: HandMade = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), HandMade())
@@ -191,3 +206,89 @@ class ScramTests(TestCase):
         Who comes in as one and proves to be another is let go.
         """
         return Deferred.fromCoroutine(self._test_another())
+
+
+class ClientTests(Listening):
+    """
+    The client that users have.
+    """
+
+    def _client(self, authentication: Authentication) -> Deferred[MQTTClient]:
+        return connect(reactor, f"tcp:127.0.0.1:{self.port}", authentication=authentication)
+
+    async def _test_whole(self) -> None:
+        await self._start()
+        client = await self._client(ScramSHA256("ann", "secret"))
+        got: list[bytes] = []
+        await client.subscribe("t", lambda message: got.append(message.payload), qos=2)
+        for number in range(3):
+            renewed = client.reauthenticate()
+            await client.publish("t", b"%d" % number, qos=2)
+            await renewed
+        self.assertEqual(got, [b"0", b"1", b"2"])
+        await client.disconnect()
+
+    def test_whole(self) -> Deferred[None]:
+        """
+        A client proves who it is, talks, and proves it again as often as it likes, with messages under way.
+        """
+        return Deferred.fromCoroutine(self._test_whole())
+
+    async def _test_refused(self) -> None:
+        await self._start()
+        for name, password in (("ann", "wrong"), ("nobody", "secret")):
+            with self.assertRaises(Refused) as caught:
+                await self._client(ScramSHA256(name, password))
+            self.assertEqual(caught.exception.reason, 0x87)
+        with self.assertRaises(Refused) as caught:
+            await self._client(OAuthBearer(lambda: "token"))
+        self.assertEqual(caught.exception.reason, 0x8C)
+        self.assertIn("SCRAM-SHA-256", str(caught.exception))
+
+    def test_refused(self) -> Deferred[None]:
+        """
+        A wrong password, a stranger, and a method that the broker does not have are refused with their reason.
+        """
+        return Deferred.fromCoroutine(self._test_refused())
+
+    async def _test_another(self) -> None:
+        await self._start()
+        people = ["bob", "ann"]
+
+        def make() -> Authenticator:
+            return ScramSHA256(people.pop(), "secret")()
+
+        client = await self._client(make)
+        closed = client.whenClosed()
+        with self.assertRaises(ConnectionClosed) as caught:
+            await client.reauthenticate()
+        self.assertEqual((caught.exception.reason, caught.exception.remote), (0x87, True))
+        await closed
+
+    def test_another(self) -> Deferred[None]:
+        """
+        Who proves later to be another hears why the broker lets him go.
+        """
+        return Deferred.fromCoroutine(self._test_another())
+
+    async def _test_service(self) -> None:
+        await self._start()
+        options: Options = {"authentication": ScramSHA256("ann", "secret"), "clean_start": False, "client_id": "c"}
+        service = MQTTClientService(f"tcp:127.0.0.1:{self.port}", reactor=reactor, retry=Retry(initial=0.01), **options)
+        service.startService()
+        self.addCleanup(service.stopService)
+        for _ in range(2):
+            await service.whenReady()
+            await service.publish("t", b"x", qos=1)
+            client = service.client
+            assert client is not None
+            closed = client.whenClosed()
+            client.transport.abortConnection()
+            await closed
+        await service.publish("t", b"x", qos=1)
+
+    def test_service(self) -> Deferred[None]:
+        """
+        A client that connects again proves each time who it is.
+        """
+        return Deferred.fromCoroutine(self._test_service())

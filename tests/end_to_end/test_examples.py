@@ -119,6 +119,15 @@ class ExampleTests(SynchronousTestCase):
         subscriber.says("we disconnected")
         subscriber.process.wait(PATIENCE)
 
+    def test_request(self) -> None:
+        """
+        What one client asks the other answers; what nobody serves is said at once.
+        """
+        program = self.example("request.py", f"mqtt://127.0.0.1:{our_broker().port}")
+        program.says(r"today is \d\d \w+ \d{4}")
+        program.says("nobody serves 'service/weather'")
+        self.assertEqual(program.process.wait(PATIENCE), 0)
+
     def test_stream(self) -> None:
         """
         It reads what it subscribed to until it is told that that is over; a job that fails is refused, and counted.

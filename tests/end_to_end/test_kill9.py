@@ -31,7 +31,7 @@ class KillTests(SynchronousTestCase):
         Nothing that was acknowledged is lost by kill -9, nothing at QoS 2 comes twice, and all sessions, subscriptions
         and retained messages are still there.
         """
-        ended = kill9("--kills", "2")
+        ended = kill9("--kills", "1")
         self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
         self.assertIn("nothing lost", ended.stdout)
 
@@ -39,7 +39,7 @@ class KillTests(SynchronousTestCase):
         """
         A broker that keeps everything in memory loses it, and the script says so.
         """
-        ended = kill9("--kills", "1", "--store", "memory")
+        ended = kill9("--kills", "1", "--store", "memory", "--quiet", "0.5")
         self.assertEqual(ended.returncode, 1, ended.stdout + ended.stderr)
         self.assertRegex(ended.stdout, r"(?m)^sessions missing +[1-9]")
         self.assertRegex(ended.stdout, r"(?m)^retained wrong +[1-9]")

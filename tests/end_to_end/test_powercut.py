@@ -38,7 +38,7 @@ class PowerCutTests(SynchronousTestCase):
         Nothing that was acknowledged is lost when the power fails, nothing at QoS 2 comes twice, and all sessions,
         subscriptions and retained messages are still there.
         """
-        ended = powercut("--cuts", "4", "--recordings", "1")
+        ended = powercut("--cuts", "3", "--recordings", "1", "--lives", "2")
         self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
         self.assertIn("nothing lost", ended.stdout)
 
@@ -47,7 +47,8 @@ class PowerCutTests(SynchronousTestCase):
         A broker that does not wait for the disk loses the last seconds, and the script says so; its file is sound all
         the same.
         """
-        ended = powercut("--cuts", "8", "--recordings", "1", "--at-once", "8", "--durability", "normal")
+        few = ("--cuts", "8", "--recordings", "1", "--lives", "2", "--at-once", "4", "--quiet", "0.5")
+        ended = powercut(*few, "--durability", "normal")
         self.assertEqual(ended.returncode, 1, ended.stdout + ended.stderr)
         self.assertRegex(ended.stdout, r"(?m)^  (lost|retained wrong|sessions missing) +[1-9]")
         for kind in ("not opened", "not sound"):

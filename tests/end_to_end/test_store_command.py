@@ -11,10 +11,12 @@ import subprocess
 import sys
 import tempfile
 
+from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.end_to_end.support import PATIENCE, Mosquitto, OurBroker, environment, need_program, until
 from tests.end_to_end.test_broker_mosquitto import Subscriber, mosquitto_pub
+from txmqtt.cli.main import main
 
 TXMQTT = [sys.executable, "-c", "from txmqtt.cli.main import main; main(prog_name='txmqtt')"]
 
@@ -30,15 +32,20 @@ class StoreCommandTests(SynchronousTestCase):
     def name(self, name: str) -> str:
         return os.path.join(self.folder, name)
 
-    def store(self, *words: str, status: int = 0, stdin: bytes = b"") -> str:
+    def store(self, *words: str, status: int = 0, stdin: str = "") -> str:
         """
-        C{txmqtt store}; what it says, and how it must end.
+        C{txmqtt store}, in a process of its own only where it reads: what it says, and how it must end.
         """
-        command = [*TXMQTT, "store", *words]
-        done = subprocess.run(command, env=environment(), input=stdin, capture_output=True, timeout=PATIENCE)
-        said = done.stdout.decode() if not status else done.stderr.decode()
-        self.assertEqual(done.returncode, status, done.stderr)
-        return said
+        if stdin:
+            command = [*TXMQTT, "store", *words]
+            ended = subprocess.run(
+                command, env=environment(), input=stdin, capture_output=True, text=True, timeout=PATIENCE
+            )
+            self.assertEqual(ended.returncode, status, ended.stderr)
+            return ended.stderr if status else ended.stdout
+        done = CliRunner().invoke(main, ["store", *words], prog_name="txmqtt")
+        self.assertEqual(done.exit_code, status, done.output)
+        return done.stderr if status else done.stdout
 
     def broker(self, name: str = "mqtt.db") -> OurBroker:
         made = OurBroker("--state-dir", self.folder, "--store", name)
@@ -79,7 +86,7 @@ class StoreCommandTests(SynchronousTestCase):
         self.park(broker.port, "parked", "-c", "-q", "1", "-t", "a/#")
         for number in range(8):
             self.publish(broker.port, "-t", f"a/{number}", "-m", "x", "-q", "1")
-        self.publish(broker.port, "-t", "r", "-m", "x", "-r")
+        self.publish(broker.port, "-t", "r", "-m", "x", "-r", "-q", "1")
         found = json.loads(self.store("info", "--json", self.path))
         self.assertEqual(found["broker"], broker.process.pid)
         self.assertEqual((found["sessions"], found["parked"], found["queued"], found["retained"]), (1, 1, 8, 1))
@@ -89,9 +96,9 @@ class StoreCommandTests(SynchronousTestCase):
         self.store("backup", self.path, self.name("backup.db"))
         self.assertEqual(self.store("export", self.name("backup.db")), export)
         for words in (("compact", self.path), ("import", "--merge", self.path, self.name("none"))):
-            said = self.store(*words, status=1, stdin=export.encode())
+            said = self.store(*words, status=1, stdin=export)
             self.assertIn("can't be read" if "import" in words else f"in use by process {broker.process.pid}", said)
-        said = self.store("import", "--merge", self.path, "-", status=1, stdin=export.encode())
+        said = self.store("import", "--merge", self.path, "-", status=1, stdin=export)
         self.assertEqual(said, f"Error: {self.path} is in use by process {broker.process.pid}\n")
         self.publish(broker.port, "-t", "a/last", "-m", "y", "-q", "2")
         self.assertEqual(len(self.heard(broker.port, 9, "parked", "-c", "-q", "1", "-t", "a/#")), 9)
@@ -107,7 +114,7 @@ class StoreCommandTests(SynchronousTestCase):
         self.publish(first.port, "-t", "r", "-m", "kept", "-r", "-q", "1")
         first.stop()
         export = self.store("export", self.path)
-        self.store("import", self.name("other.db"), "-", stdin=export.encode())
+        self.store("import", self.name("other.db"), "-", stdin=export)
         self.assertEqual(self.store("export", self.name("other.db")), export)
         second = self.broker("other.db")
         heard = self.heard(second.port, 12, "parked", "-c", "-q", "2", "-t", "a/#")

@@ -134,13 +134,16 @@ class StartTests(SynchronousTestCase):
         broker = OurBroker("--listen", here)
         self.addCleanup(broker.stop)
         before = os.listdir(self.folder)
-        for mode in ([], ["-n"]):
-            for listen, why in (("unix:/nowhere/mqtt.sock", "No such file or directory"), (here, "")):
-                with self.subTest(mode=mode, listen=listen):
-                    ended = twistd(*mode, "mqtt-broker", "--listen", listen, folder=self.folder)
-                    self.assertEqual(ended.returncode, 1)
-                    self.assertRegex(ended.stderr, rf"\Amqtt-broker: cannot listen on {listen}: {why or '.+'}\n\Z")
-                    self.assertEqual(os.listdir(self.folder), before)
+        for mode, listen, why in (
+            ([], "unix:/nowhere/mqtt.sock", "No such file or directory"),
+            ([], here, ".+"),
+            (["-n"], here, ".+"),
+        ):
+            with self.subTest(mode=mode, listen=listen):
+                ended = twistd(*mode, "mqtt-broker", "--listen", listen, folder=self.folder)
+                self.assertEqual(ended.returncode, 1)
+                self.assertRegex(ended.stderr, rf"\Amqtt-broker: cannot listen on {listen}: {why}\n\Z")
+                self.assertEqual(os.listdir(self.folder), before)
 
     def test_listener_fails_later(self) -> None:
         """

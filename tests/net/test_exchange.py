@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
 
 from tests.net.support_client import ClientTestCase
 from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClient, Refused, RemoteProtocolError
+from txmqtt.codec import encode
 from txmqtt.codec.packets import Auth, Connack, Connect, Disconnect, Packet, Pingreq, Pingresp, Publish
 from txmqtt.codec.properties import Properties
 from txmqtt.net.authenticator import Authenticator
@@ -209,7 +210,8 @@ class OpeningTests(ExchangeTestCase):
                 error = self.not_ready(words, cause)
                 self.assertFalse(error.remote)
                 self.assertNotIn("sesame", str(error))
-                self.failureResultOf(ready, ConnectionClosed)
+                waited = self.failureResultOf(ready, ConnectionClosed).value
+                self.assertIsInstance(waited.__cause__, cause)
                 self.assertEqual([type(packet) for packet in self.said()], [Connect] if packets else [])
                 self.assertEqual(self.exchange().failures, 1)
                 self.flushLoggedErrors(KeyError, TypeError)
@@ -283,6 +285,22 @@ class OpeningTests(ExchangeTestCase):
                 self.failureResultOf(ready, ConnectionClosed)
                 self.assertEqual((cancelled, self.said(), self.clock.getDelayedCalls()), ([step], [], []))
 
+    def test_cut_anywhere(self) -> None:
+        """
+        A server that says all of it byte by byte is heard; one that is gone after any of these bytes is told of.
+        """
+        whole = b"".join(encode.packet(packet, 5) for packet in (auth(0x18, b"why?"), auth(0x18), WELCOME))
+        for length in range(len(whole) + 1):
+            client = self.script((b"first", b"second", None))
+            ready = client.whenReady()
+            for byte in whole[:length]:
+                client.dataReceived(bytes((byte,)))
+            if length == len(whole):
+                self.successResultOf(ready)
+            self.lose()
+            if length < len(whole):
+                self.failureResultOf(ready, ConnectionClosed)
+
     def test_breaches(self) -> None:
         """
         A server that speaks out of turn or of another method is let go, with words for it.
@@ -326,6 +344,20 @@ class RenewalTests(ExchangeTestCase):
         self.successResultOf(renewed)
         self.successResultOf(also)
         self.assertEqual((self.attempts[1].heard, self.exchange().renewals, self.made), ([b"why?", b"fine"], 1, 2))
+
+    def test_at_once(self) -> None:
+        """
+        Whoever begins anew as soon as the client is ready waits for that, not for what made it ready.
+        """
+        client = self.script((b"first",), (b"again",))
+        begun: list[Deferred[None]] = []
+        client.whenReady().addCallback(lambda ready: begun.append(ready.reauthenticate()))
+        self.said()
+        self.hears(WELCOME)
+        self.assertEqual(self.said(), [auth(0x19, b"again")])
+        self.assertNoResult(begun[0])
+        self.hears(auth(0x00))
+        self.successResultOf(begun[0])
 
     def test_not_now(self) -> None:
         """

@@ -4,6 +4,8 @@ A transport in memory keeps the habits of Twisted's own, so that what is tested 
 
 from __future__ import annotations
 
+from threading import Thread, current_thread
+
 from twisted.internet.error import (
     CannotListenError,
     ConnectionAborted,
@@ -408,6 +410,18 @@ class ClockTests(SynchronousTestCase):
         clock.advance(5)
         self.assertEqual((len(errors), clock.seconds()), (1, 5))
         self.assertRaises(ValueError, clock.advance, -1)
+
+    def test_threads(self) -> None:
+        """
+        What a thread wants is done in the test's own, when the test lets something happen.
+        """
+        clock, called = WorldClock(), []
+        thread = Thread(target=clock.callFromThread, args=(lambda: called.append(current_thread()),))
+        thread.start()
+        thread.join()
+        self.assertEqual(called, [])
+        clock.advance(0)
+        self.assertEqual(called, [current_thread()])
 
     def test_endless(self) -> None:
         """

@@ -23,7 +23,8 @@ from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.net.arguments import KnownNames, check_properties, payload_bytes, qos_number
 from txmqtt.net.asking import Asking
-from txmqtt.net.connection import ClientConnection, told
+from txmqtt.net.connection import ClientConnection
+from txmqtt.net.ending import told
 from txmqtt.net.request_verbs import RequestVerbs
 from txmqtt.net.requests import Requests
 from txmqtt.net.state import Answer, Ask, ClientState, restoring
@@ -143,6 +144,17 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         if session.out_size >= _ENOUGH:
             session.flush()
         return answer
+
+    def when_writable(self) -> Deferred[None]:
+        """
+        For those who have a great many messages to publish: wait for this before each, and no more are in memory than
+        are on their way.
+
+        @return: fires when a message that is published now would leave at once.
+        """
+        if self.session.phase != OPEN:
+            return fail(self._why())
+        return self.state.writable.ask(self.session)
 
     def ask(self, ask: Ask) -> Answer:
         """

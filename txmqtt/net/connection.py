@@ -14,15 +14,14 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txmqtt.codec import reasons
 from txmqtt.codec.constants import MQTT5, MQTT31
-from txmqtt.codec.errors import ConnectionClosed, LocalProtocolError, Refused, TLSFailure
+from txmqtt.codec.errors import ConnectionClosed, LocalProtocolError
 from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
+from txmqtt.net.ending import Ending
 from txmqtt.net.exchange import Exchange
 from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.state import ClientState
-from txmqtt.net.tls_failures import understood
 from txmqtt.net.traffic import Traffic
 from txmqtt.session.verbs import Verbs
 from txmqtt.session.voice import OPEN
@@ -51,9 +50,7 @@ class ClientConnection(Traffic):
         self._accepted = False
         self._fresh = False  # the server began the session anew
         self._lost = False
-        self._refusal: tuple[str, int, Properties | None] | None = None
-        self._distrust: TLSFailure | None = None
-        self._end: tuple[str, int, bool, Properties | None] | None = None  # words, reason, was it the other side
+        self._ending = Ending()
         self._exchange: Exchange | None = None
         self._ready: list[Deferred[Any]] = []
         self._closed: list[Deferred[ConnectionClosed]] = []
@@ -120,8 +117,8 @@ class ClientConnection(Traffic):
         """
         if self.session.phase == OPEN:
             return succeed(self)
-        if self._end is not None:
-            return fail(self._why_not_ready())
+        if self._ending.known:
+            return fail(self._ending.refusal())
         ready: Deferred[Any] = Deferred(self._ready.remove)
         self._ready.append(ready)
         return ready
@@ -183,12 +180,7 @@ class ClientConnection(Traffic):
         """
         See C{ClientSink}.
         """
-        words = f"the server refused the connection: {reasons.name(packet.reason)}{told(packet.properties)}"
-        if packet.reason == reasons.UNSUPPORTED_PROTOCOL_VERSION:
-            words += f"; it does not take version {self.version}"
-            if self.version == MQTT5:
-                words += ", try 4, which is MQTT 3.1.1"
-        self._refusal = (words, packet.reason, packet.properties)
+        self._ending.refused(packet, self.version)
 
     # Who is who
 
@@ -243,21 +235,11 @@ class ClientConnection(Traffic):
         """
         See C{Link}.
         """
-        if self._end is not None:
+        if self._ending.known:
             return
-        goodbye = self.session.goodbye
-        if goodbye is not None:
-            words = f"the server closed the connection: {reasons.name(reason)}{told(goodbye.properties)}"
-            self._end = (words, reason, True, goodbye.properties)
-        elif self._refusal is not None:
-            words, reason, properties = self._refusal
-            self._end = (words, reason, True, properties)
-        elif message:
-            self._end = (f"we closed the connection: {message} ({reasons.name(reason)})", reason, False, None)
-        else:
-            self._end = ("we disconnected", reason, False, None)
+        self._ending.closed(reason, message, self.session.goodbye)
         if message:
-            _log.info("{client!r}: {why}", client=self.client_id, why=self._end[0])
+            _log.info("{client!r}: {why}", client=self.client_id, why=str(self._ending))
         self._pressure.detach(self)
         super().close(reason, message, abort)
         self._over(written=not abort)
@@ -269,11 +251,8 @@ class ClientConnection(Traffic):
         super().connectionLost(reason)
         self._pressure.detach(self)
         self._lost = True
-        if self._end is None:
-            when = "" if self._accepted else " before the server answered"
-            self._distrust = understood(reason)
-            words = f"the connection was lost{when}: {self._distrust or reason.getErrorMessage()}"
-            self._end = (words, reasons.UNSPECIFIED_ERROR, True, None)
+        if not self._ending.known:
+            self._ending.lost(reason, self._accepted)
             self._over(written=False)
         closed, self._closed = self._closed, []
         for waiter in closed:
@@ -289,11 +268,13 @@ class ClientConnection(Traffic):
             self._flushing.cancel()
             self._flushing = None
         ready, self._ready = self._ready, []
+        if self._exchange is not None:
+            self._ending.cause = self._exchange.error
         self._abandon(written)
         if self._exchange is not None:
             self._exchange.lost(self._why)
         for waiter in ready:
-            waiter.errback(self._why_not_ready())
+            waiter.errback(self._ending.refusal())
         self._handlers.lost(self._why())
 
     def _abandon(self, written: bool) -> None:
@@ -303,26 +284,4 @@ class ClientConnection(Traffic):
         raise NotImplementedError
 
     def _why(self) -> ConnectionClosed:
-        words, reason, remote, properties = self._end or ("not connected yet", reasons.UNSPECIFIED_ERROR, False, None)
-        if self._distrust is not None:
-            return TLSFailure(words, self._distrust.kind)
-        error = ConnectionClosed(words, reason, remote, properties)
-        if self._exchange is not None and self._end is not None and not remote:
-            error.__cause__ = self._exchange.error
-        return error
-
-    def _why_not_ready(self) -> Exception:
-        if self._refusal is None:
-            return self._why()
-        words, reason, properties = self._refusal
-        return Refused(words, reason, properties=properties)
-
-
-def told(properties: Properties | None) -> str:
-    """
-    What the server had to say about it.
-    """
-    if properties is None:
-        return ""
-    words = f", {properties.reason_string!r}" if properties.reason_string else ""
-    return words + (f", use {properties.server_reference!r}" if properties.server_reference else "")
+        return self._ending.error()

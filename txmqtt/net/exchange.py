@@ -123,7 +123,7 @@ class Exchange:
             self._alarm = None
         self._authenticator = None
         running = self._settle()
-        self._answer_all(why)
+        _answer_all(self._nobody_waits(), why)
         if running is not None:
             running.cancel()
 
@@ -209,8 +209,9 @@ class Exchange:
         if authenticator.renew_after is not None:
             self._planned = max(_SOONEST, authenticator.renew_after)
             self._plan(self._planned)
-        self._session.trust()
-        self._answer_all(None)
+        waiting = self._nobody_waits()
+        self._session.trust()  # who hears of it may begin anew at once
+        _answer_all(waiting, None)
 
     # What goes wrong
 
@@ -232,23 +233,20 @@ class Exchange:
         """
         self._authenticator = None
         self._note(failure)
-        self._answer_all(lambda: failure)
+        _answer_all(self._nobody_waits(), lambda: failure)
 
     def _note(self, failure: Failure) -> None:
         self.failures += 1
         if failure.check(MQTTError, TimeoutError) is None:
             _log.failure("the authenticator failed", failure)
 
-    def _answer_all(self, why: Callable[[], BaseException | Failure] | None) -> None:
+    def _nobody_waits(self) -> list[Deferred[None]]:
+        """
+        The renewal is over, if there was one; all who waited for it are to be told.
+        """
         self._renewing = False
         waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            if waiter.called:
-                continue  # another one's callback has cancelled it
-            if why is None:
-                waiter.callback(None)
-            else:
-                waiter.errback(why())
+        return waiting
 
     def _withdraw(self, waiter: Deferred[None]) -> None:
         if waiter in self._waiting:
@@ -276,6 +274,16 @@ class Exchange:
         after = max(_SOONEST, self._planned * _PART)
         _log.warn("re-authentication failed, and is tried again in {after:g} s: {why}", after=after, why=why)
         self._plan(after)
+
+
+def _answer_all(waiting: list[Deferred[None]], why: Callable[[], BaseException | Failure] | None) -> None:
+    for waiter in waiting:
+        if waiter.called:
+            continue  # another one's callback has cancelled it
+        if why is None:
+            waiter.callback(None)
+        else:
+            waiter.errback(why())
 
 
 def _bytes(data: object) -> bytes | None:

@@ -178,14 +178,16 @@ class Requests:
 
     def _response_topic(self) -> str:
         """
-        Below what the server gave us for it, if it did; otherwise below our name, for rules that go by names.
+        Ours alone, and the same for as long as the session lives, so that no subscription is left behind: below what
+        the server gave us for it, if it did, and with our name in it, for rules that go by names.
         """
+        name = self.speaker.client_id
+        if not 0 < len(name) <= _LONGEST_NAME or set(name) & set("+#/"):
+            name = token_hex(8)
         base = (self.speaker.server_properties.response_information or "").rstrip("/")
         if topic_error(base.encode()) is not None:
-            name = self.speaker.client_id
-            usable = 0 < len(name) <= _LONGEST_NAME and not set(name) & set("+#/")
-            base = f"txmqtt/response/{name}" if usable else "txmqtt/response"
-        return f"{base}/{token_hex(8)}"
+            return f"txmqtt/response/{name}"
+        return base if name in base.split("/") else f"{base}/{name}"
 
     def _subscribe(self) -> None:
         self._subscribing = True

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.state import ClientState
+from txmqtt.net.thread_check import check_thread
 from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.session.client import ClientSession
 from txmqtt.session.turn import Turn
@@ -35,6 +36,7 @@ class Traffic(MQTTProtocol):
         self.state = state
         self._handlers = state.handlers
         self._pressure = state.handlers.pressure
+        self._writable = state.writable
         self._unwritten: list[Deferred[Acknowledgement]] = []  # of QoS 0, until the turn ends or the server reads
         self._flushing: IDelayedCall | None = None
         self._inside = False
@@ -50,6 +52,7 @@ class Traffic(MQTTProtocol):
         if not self._inside:
             self.turn.now = self._seconds()
             if self._flushing is None and self.session.phase != CLOSED:
+                check_thread("a client")  # once a turn, because it is not for nothing
                 self._flushing = self._clock.callLater(0, self._flush)
 
     def _flush(self) -> None:
@@ -60,6 +63,8 @@ class Traffic(MQTTProtocol):
         self.turn.flush()
         if self._unwritten and not self.session.paused:
             self._written()
+        if self._writable.waiting:
+            self._writable.tell(self.session)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -75,6 +80,8 @@ class Traffic(MQTTProtocol):
         self.turn.flush()
         if self._unwritten and not self.session.paused:
             self._written()
+        if self._writable.waiting:
+            self._writable.tell(self.session)
 
     def _ring(self) -> None:
         super()._ring()
@@ -117,6 +124,7 @@ class Traffic(MQTTProtocol):
         """
         super().resumeProducing()
         self._written()
+        self._writable.tell(self.session)
 
     def _written(self) -> None:
         """

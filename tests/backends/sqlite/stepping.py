@@ -50,7 +50,7 @@ class Stepping:
         self._steps = Steps(seed)
         self._kept = 0
         self._over = False
-        self.journal = Journal(path, SCHEMA, reactor, self, durability, Limits(wal=limit))
+        self.journal = Journal(path, SCHEMA, reactor, self, durability, Limits(wal=limit, probe=0.1))
 
     def start(self) -> None:
         self.journal.open()

@@ -84,9 +84,10 @@ class Sharing(test_model.Sharing):
             self.machine.close()
 
 
-#: Without shrinking, which takes minutes with a disk: the seed that is printed can be shrunk when it is needed.
+#: Without shrinking, which takes minutes with a disk: the seed that is printed can be shrunk when it is needed. Few
+#: at a time, and others each time.
 _SETTINGS = settings(
-    max_examples=50, stateful_step_count=50, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+    max_examples=20, stateful_step_count=50, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
 )
 
 BrokerModelTests = Broker.TestCase

@@ -9,17 +9,17 @@ from tests.backends.sqlite.support_steps import SteppingTestCase
 from tests.disk import diary
 from tests.disk.cuts import Moments
 
-CUTS = 20
+CUTS = 12
 
 
 class PowerCutTests(SteppingTestCase):
     def record(self, durability: str) -> tuple[list[float], Random]:
         """
-        A file is made and closed, opened and left by a kill, and opened again; then 20 moments of all that.
+        A file is made and closed, opened and left by a kill, and opened again; then some moments of all that.
         """
         for number in range(3):
             self.start(durability)
-            self.hear("kept", 60)
+            self.hear("kept", 50)
             if number == 0:
                 self.end()
             else:

@@ -38,8 +38,7 @@ from txmqtt.backends.sqlite.writer import DOUBTFUL, POISONED, WRITTEN, Outcome, 
 from txmqtt.codec import reasons
 from txmqtt.session.tickets import Ticket
 
-#: Seconds between two tries while the disk fails, and until a journal with nothing to do tidies its log.
-PROBE: Final = 1.0
+#: Seconds until a journal with nothing to do tidies its log.
 IDLE: Final = 5.0
 
 
@@ -269,7 +268,7 @@ class Journal(Saying):
             self._owner.troubled(str(explain(outcome.error, self.path)))
         if self._doubt is None:
             self._fail(reasons.QUOTA_EXCEEDED)
-            self._alarm_in(PROBE, self._try_again)
+            self._alarm_in(self.limits.probe, self._try_again)
         else:
             self._try_again()
 
@@ -315,7 +314,7 @@ class Journal(Saying):
     def _still(self, number: int | None) -> None:
         if self._doubt is not None and number is not None and number < self._doubt.number:
             self._fail(reasons.QUOTA_EXCEEDED)
-        self._alarm_in(PROBE, self._try_again)
+        self._alarm_in(self.limits.probe, self._try_again)
 
     def _mended(self, number: int) -> None:
         if self._doubt is None:
@@ -328,7 +327,8 @@ class Journal(Saying):
         else:
             self._doubt = None
             self._settle([self._waiting.popleft()], reasons.SUCCESS)
-            self._alarm_in(PROBE, self._try_again)  # it is known what was; whether more goes well is another question
+            # It is known what was; whether more goes well is another question.
+            self._alarm_in(self.limits.probe, self._try_again)
 
     def _calm(self) -> None:
         """

@@ -54,8 +54,8 @@ class Owner(Protocol):
 
 class Limits:
     """
-    How far the disk may lag behind before new work is refused, how long the write-ahead log grows, and how long a batch
-    is kept back while it grows, seconds.
+    How far the disk may lag behind before new work is refused, how long the write-ahead log grows, how long a batch is
+    kept back while it grows, and how long the disk is left alone after it has failed; times in seconds.
     """
 
     def __init__(
@@ -65,12 +65,14 @@ class Limits:
         size: int = 64 << 20,
         wal: int = 16 << 20,
         linger: float = 0.0,
+        probe: float = 1.0,
     ) -> None:
         self.age = age
         self.operations = operations
         self.size = size
         self.wal = wal
         self.linger = linger
+        self.probe = probe
 
     def within(self, age: float, operations: int, size: int) -> Limits:
         """

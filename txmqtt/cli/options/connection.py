@@ -107,8 +107,8 @@ _OPTIONS: Final = (
     _option("--proxy", metavar="URL", help="Through a proxy: socks5h://[user[:password]@]host[:port] or http://..."),
     _option("--header", multiple=True, metavar="NAME:VALUE", help="WebSocket: a header of the request; repeatable."),
     _option("-u", "--username", metavar="NAME", help="Who logs in."),
-    _option("-P", "--pw", "--password", "password", metavar="PASSWORD", help="The password, which the list of processes "
-            "shows to everybody on this machine; rather --password-file."),
+    _option("-P", "--password", "--pw", "password", metavar="PASSWORD", help="The password, which the list of "
+            "processes shows to everybody on this machine; rather --password-file."),
     _option("--password-file", type=FILE, help="A file whose first line is the password."),
     _option("-i", "--id", "client_id", metavar="ID", help="The client identifier.  [default: the server gives one]"),
     _option("-I", "--id-prefix", metavar="PREFIX", help="The client identifier begins so, and ends with the number of "
@@ -134,7 +134,7 @@ _OPTIONS: Final = (
     _option("--tls-use-os-certs", "use_os_certs", is_flag=True, help="Trust whom this system trusts, too."),
     _option("--cert", type=FILE, help="Our own certificate (PEM)."),
     _option("--key", type=FILE, help="Its private key (PEM)."),
-    _option("--insecure", is_flag=True, help="Take any certificate of the server. For tests only: anybody may be there."),
+    _option("--insecure", is_flag=True, help="Take any certificate of the server: anybody may be there. For tests."),
     _option("--tls-alpn", "alpn", metavar="NAME", help="The protocol to ask for by ALPN."),
     _option("--ciphers", metavar="LIST", help="The ciphers of TLS 1.2 to offer, as OpenSSL lists them."),
     _option("--tls-version", type=click.Choice(["tlsv1.2", "tlsv1.3"]), help="No older version of TLS than this."),
@@ -203,8 +203,9 @@ class ClientCommand(click.Command):
         formatter.write_paragraph()
         formatter.write_text(
             "Every option may also stand in the environment (TXMQTT_HOST for --host) and in a file (--config). "
-            "Exit status: 0 done; 1 failed; 2 misused; 27 time is up; 128 and up the server's reason code (5.0), 1 to 5 "
-            "its return code for a refused connection (3.x); 130 and 143 ended by Ctrl-C and SIGTERM before it was done."
+            "Exit status: 0 done; 1 failed; 2 misused; 27 time is up; 128 and up the server's reason code (5.0), 1 to "
+            "5 its return code for a refused connection (3.x); 130 and 143 ended by Ctrl-C and SIGTERM before it was "
+            "done."
         )
 
 
@@ -217,7 +218,7 @@ def password_of(connection: Connection) -> str | bytes | None:
     if connection.password_file is None:
         return connection.password
     if connection.password is not None:
-        raise click.UsageError("--pw and --password-file: expected one of them")
+        raise click.UsageError("--password and --password-file: expected one of them")
     with open(connection.password_file, "rb") as opened:
         return opened.readline(65_538).removesuffix(b"\n").removesuffix(b"\r")
 

@@ -4,6 +4,8 @@ What C{txmqtt request} is told.
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from txmqtt.cli.exits import TIMED_OUT, Ended
@@ -60,7 +62,7 @@ def request(connection: Connection, topic: str | None, source: Source, lines: Li
     target: Server = server(connection, ("PUBLISH",))
     payload = source.read()
 
-    async def job(reactor: object, running: Run) -> int:
+    async def job(reactor: Any, running: Run) -> int:
         client = await dial(reactor, target)
         try:
             answer = await ask(reactor, client, where, payload, qos, timeout, target.properties.of(PUBLISH))

@@ -13,7 +13,9 @@ from typing import Any, Unpack
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from txmqtt.backends.sqlite.worker import ThreadWorker
 from txmqtt.codec.constants import MQTT5, PUBLISH
+from txmqtt.codec.errors import ConnectionClosed
 from txmqtt.codec.properties import Properties
 from txmqtt.net.addresses import Address, TLSOption, endpoint_for
 from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
@@ -24,6 +26,7 @@ from txmqtt.net.requests import Requests
 from txmqtt.net.settings import Options, Settings
 from txmqtt.net.state import Answer, Ask
 from txmqtt.net.steady import steady
+from txmqtt.net.thread_check import check_thread
 from txmqtt.net.websocket_headers import HeadersOption
 from txmqtt.service.client.lifecycle import Lifecycle, Plan, Store
 from txmqtt.service.client.outbox import POLICIES, REFUSE
@@ -127,9 +130,10 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         if store is None or hasattr(store, "open"):
             found: Store | None = store
             return found
-        from txmqtt.backends.client import ClientStore  # type: ignore[import-not-found] # most do without
+        from txmqtt.backends.client import ClientStore  # most do without
 
-        made: Store = ClientStore(fspath(store), reactor, seconds=seconds)
+        workers: Any = getattr(reactor, "make_worker", ThreadWorker)  # a test's reactor has no threads
+        made: Store = ClientStore(fspath(store), reactor, seconds=seconds, workers=workers)
         return made
 
     @property
@@ -225,6 +229,18 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
             return fail(self._why())
         return self.outbox.publish(name, data, qos, bool(retain), properties, key, lifetime)
 
+    def when_writable(self) -> Deferred[None]:
+        """
+        For those who have a great many messages to publish: wait for this before each, and no more are in memory than
+        are on their way.
+
+        @return: fires when a message that is published now would leave at once.
+        """
+        if self.phase is Phase.GIVEN_UP:
+            return fail(self._why())
+        client = self.client
+        return self.state.writable.ask(client.session if client is not None else None)
+
     def outcome(self, key: str) -> Answer:
         """
         How a publish ended, or will end, that was given this key, perhaps by an earlier life of the program.
@@ -234,6 +250,16 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         """
         return self.outcomes.find(key)
 
+    def reauthenticate(self) -> Deferred[None]:
+        """
+        5.0: prove again who we are, as C{MQTTClient.reauthenticate} does. Whoever is not connected fails: it is proven
+        anyway when there is a connection.
+        """
+        client = self.client
+        if client is not None:
+            return client.reauthenticate()
+        return fail(self._why() if self.phase is Phase.GIVEN_UP else ConnectionClosed("not connected"))
+
     def ask(self, ask: Ask) -> Answer:
         """
         See C{Asking}.
@@ -241,6 +267,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         client = self.client
         if client is not None:
             return client.ask(ask)
+        check_thread("a client")
         return self.state.expect(ask)[1]
 
     def _cannot(self) -> Answer | None:

@@ -13,6 +13,7 @@ from txmqtt.codec import reasons
 from txmqtt.codec.errors import LocalProtocolError
 from txmqtt.codec.properties import Properties
 from txmqtt.net.state import Answer, ClientState
+from txmqtt.net.thread_check import check_thread
 from txmqtt.session.message import Message, travelling
 from txmqtt.session.outgoing import REFUSED, Outbound
 from txmqtt.session.tickets import Caller
@@ -74,6 +75,7 @@ class Outbox:
         """
         Have it sent as soon as can be. All arguments have been judged.
         """
+        check_thread("a client")
         state = self._state
         now = self._clock.seconds()
         expires_at = 0.0

@@ -47,6 +47,7 @@ class Outcomes:
             item = Outbound(message, promise.qos, message.retain, (), state.waiters.number())
             item.home = promise.home
             item.released = promise.released
+            item.until = promise.until
             if promise.key:
                 state.keys[item.ref] = promise.key
             if promise.packet_id:

@@ -37,7 +37,7 @@ class RoundTripTests(StoreTestCase):
         So it is with any store, and it is sound.
         """
 
-        @settings(brief, max_examples=40)
+        @settings(brief, max_examples=20)
         @given(stores())
         def check(records: list[Record]) -> None:
             lines = written(records)
