@@ -141,6 +141,20 @@ class ServerTests(_TestCase):
             done = sorted(int(message.payload) for message in await inbox.get(12))
             self.assertEqual(done, sorted(range(12)))
 
+    async def test_more_than_is_read(self) -> None:
+        """
+        A reader that wants all of QoS 0 and is slow gets all of it, through a buffer for ten.
+        """
+        client, other = await self.connect(5), await self.connect(5)
+        topic = unique("t")
+        async with client.messages(topic, limit=10) as messages:
+            for number in range(500):
+                await other.publish(topic, b"%d" % number)
+            await deferLater(reactor, 0.05)
+            self.assertEqual(messages.waiting, 10)
+            got = [int((await messages.receive(10)).payload) for _ in range(500)]
+            self.assertEqual((got, messages.dropped), (list(range(500)), 0))
+
     async def test_many(self) -> None:
         """
         Hundreds of messages asked for at once arrive each once and in order.
