@@ -7,6 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from tests.service.client.support import ServiceTestCase
 from tests.service.support import scratch
 from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClientService, Phase, Refused
@@ -130,7 +132,7 @@ class OutcomeTests(StoreTestCase):
         """
         Path(self.path).write_bytes(b"this is no database" * 100)
         service = self.kept(start=False)
-        waiting = [service.publish("t", b"", 1), service.whenReady(), service.post("t", b"", 1)]
+        waiting: list[Deferred[Any]] = [service.publish("t", b"", 1), service.whenReady(), service.post("t", b"", 1)]
         service.startService()
         self.world.flush()
         self.assertIs(service.phase, Phase.GIVEN_UP)
