@@ -9,14 +9,18 @@ from txmqtt.codec.errors import (
     LocalProtocolError,
     MQTTError,
     ProtocolError,
+    ProxyFailure,
     Refused,
     RemoteProtocolError,
+    TLSFailure,
 )
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.net.auth import Identity, IMQTTUser, Realm, User
 from txmqtt.net.client import MQTTClient
-from txmqtt.net.connect import connect
+from txmqtt.net.client_tls import TLS
+from txmqtt.net.connect import connect, connect_over
+from txmqtt.net.consumer import MessageConsumer
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.plugins import BrokerPlugin, IBrokerPluginFactory
 from txmqtt.net.threads import FromThread
@@ -26,6 +30,7 @@ from txmqtt.service.client import MQTTClientService, Phase, Retry
 from txmqtt.service.listener import CannotListen, Place
 
 __all__ = [
+    "TLS",
     "Acknowledgement",
     "BrokerPlugin",
     "BrokerService",
@@ -41,21 +46,25 @@ __all__ = [
     "MQTTClientService",
     "MQTTError",
     "Message",
+    "MessageConsumer",
     "Phase",
     "Place",
     "Policy",
     "Properties",
     "ProtocolError",
+    "ProxyFailure",
     "QoS",
     "Realm",
     "ReasonCode",
     "Refused",
     "RemoteProtocolError",
     "Retry",
+    "TLSFailure",
     "User",
     "Will",
     "__version__",
     "compiled",
     "connect",
+    "connect_over",
     "makeBroker",
 ]

@@ -108,6 +108,61 @@ class ServerTests(_TestCase):
             got = [(message.topic, message.payload, message.qos) for message in await inbox.get(self.highest + 1)]
             self.assertEqual(got, [(f"{topic}/{qos}", b"%d" % qos, qos) for qos in range(self.highest + 1)])
 
+    async def test_overlapping(self) -> None:
+        """
+        5.0: of each message each callback and reader whose filter matches gets one, whether the server sends one copy
+        for all of them or one for each.
+        """
+        if 5 not in self.versions:
+            return
+        client = await self.connect(5)
+        topic = unique("t")
+        inboxes = {filter: Inbox() for filter in ("#", "+", "x", "+/y")}
+        for filter, inbox in inboxes.items():
+            await client.subscribe(f"{topic}/{filter}", inbox, 1)
+        last = Inbox()
+        await client.subscribe(f"{topic}/last", last, 1)
+        async with client.messages(f"$share/g/{topic}/x", qos=1) as messages:
+            for name in ("x", "z", "x/y", "last"):
+                await client.publish(f"{topic}/{name}", b"", qos=1)
+            await last.get(1)
+            counts = {filter: len(inbox.messages) for filter, inbox in inboxes.items()}
+            self.assertEqual(counts, {"#": 4, "+": 3, "x": 1, "+/y": 1})
+            self.assertEqual((await messages.receive(5)).topic, f"{topic}/x")
+            self.assertEqual(messages.waiting, 0)
+
+    async def test_read(self) -> None:
+        """
+        Messages are read one after another, and whoever reads may await his own publishes.
+        """
+        for version in self.versions:
+            client = await self.connect(version)
+            topic, inbox = unique("t"), Inbox()
+            await client.subscribe(f"{topic}/done", inbox, 2)
+            async with client.messages(f"{topic}/todo", qos=2, limit=1) as messages:
+                answers = [client.publish(f"{topic}/todo", b"%d" % number, 1 + number % 2) for number in range(12)]
+                for _ in range(12):
+                    message = await messages.receive(10)
+                    await client.publish(f"{topic}/done", message.payload, 2)
+                for answer in answers:
+                    await answer
+            done = sorted(int(message.payload) for message in await inbox.get(12))
+            self.assertEqual(done, sorted(range(12)))
+
+    async def test_more_than_is_read(self) -> None:
+        """
+        A reader that wants all of QoS 0 and is slow gets all of it, through a buffer for ten.
+        """
+        client, other = await self.connect(self.versions[-1]), await self.connect(self.versions[-1])
+        topic = unique("t")
+        async with client.messages(topic, limit=10) as messages:
+            for number in range(500):
+                await other.publish(topic, b"%d" % number)
+            await deferLater(reactor, 0.05)
+            self.assertEqual(messages.waiting, 10)
+            got = [int((await messages.receive(10)).payload) for _ in range(500)]
+            self.assertEqual((got, messages.dropped), (list(range(500)), 0))
+
     async def test_many(self) -> None:
         """
         Hundreds of messages asked for at once arrive each once and in order.

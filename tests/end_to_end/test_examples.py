@@ -119,6 +119,32 @@ class ExampleTests(SynchronousTestCase):
         subscriber.says("we disconnected")
         subscriber.process.wait(PATIENCE)
 
+    def test_request(self) -> None:
+        """
+        What one client asks the other answers; what nobody serves is said at once.
+        """
+        program = self.example("request.py", f"mqtt://127.0.0.1:{our_broker().port}")
+        program.says(r"today is \d\d \w+ \d{4}")
+        program.says("nobody serves 'service/weather'")
+        self.assertEqual(program.process.wait(PATIENCE), 0)
+
+    def test_stream(self) -> None:
+        """
+        It reads what it subscribed to until it is told that that is over; a job that fails is refused, and counted.
+        """
+        port = our_broker().port
+        reader = self.example("stream.py", f"mqtt://127.0.0.1:{port}")
+        reader.says(r"auto-\S+ reads")
+        ann = Guest(port, "ann").come_in()
+        said = ((b"jobs/1", b"7"), (b"jobs/2", b"tea"), (b"alarms/kitchen", b"smoke"))
+        for number, (topic, payload) in enumerate(said, 1):
+            ann.publish(topic, payload, 1, number)
+        reader.says("alarms/kitchen: smoke")
+        reader.says("job 7 is done")
+        ann.publish(b"alarms/all", b"over", 1, 4)
+        reader.says("not read: 0; failed: 1")
+        self.assertEqual(reader.process.wait(PATIENCE), 0)
+
     def test_subscriber(self) -> None:
         """
         Whoever closes the connection, the subscriber says why it ends.

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
 
 from tests.net.support_client import ClientTestCase
 from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClient, Refused, RemoteProtocolError
+from txmqtt.codec import encode
 from txmqtt.codec.packets import Auth, Connack, Connect, Disconnect, Packet, Pingreq, Pingresp, Publish
 from txmqtt.codec.properties import Properties
 from txmqtt.net.authenticator import Authenticator
@@ -209,7 +210,8 @@ class OpeningTests(ExchangeTestCase):
                 error = self.not_ready(words, cause)
                 self.assertFalse(error.remote)
                 self.assertNotIn("sesame", str(error))
-                self.failureResultOf(ready, ConnectionClosed)
+                waited = self.failureResultOf(ready, ConnectionClosed).value
+                self.assertIsInstance(waited.__cause__, cause)
                 self.assertEqual([type(packet) for packet in self.said()], [Connect] if packets else [])
                 self.assertEqual(self.exchange().failures, 1)
                 self.flushLoggedErrors(KeyError, TypeError)
@@ -282,6 +284,22 @@ class OpeningTests(ExchangeTestCase):
                 self.lose()
                 self.failureResultOf(ready, ConnectionClosed)
                 self.assertEqual((cancelled, self.said(), self.clock.getDelayedCalls()), ([step], [], []))
+
+    def test_cut_anywhere(self) -> None:
+        """
+        A server that says all of it byte by byte is heard; one that is gone after any of these bytes is told of.
+        """
+        whole = b"".join(encode.packet(packet, 5) for packet in (auth(0x18, b"why?"), auth(0x18), WELCOME))
+        for length in range(len(whole) + 1):
+            client = self.script((b"first", b"second", None))
+            ready = client.whenReady()
+            for byte in whole[:length]:
+                client.dataReceived(bytes((byte,)))
+            if length == len(whole):
+                self.successResultOf(ready)
+            self.lose()
+            if length < len(whole):
+                self.failureResultOf(ready, ConnectionClosed)
 
     def test_breaches(self) -> None:
         """

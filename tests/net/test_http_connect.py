@@ -75,7 +75,7 @@ class HTTPConnectTests(SynchronousTestCase):
                 self.assertIsNone(handshake.rest)
                 self.assertNotIn("secret", str(caught.exception))
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(st.lists(st.binary(max_size=40) | st.sampled_from([b"HTTP/1.1 ", b"200 OK", b"\r\n", b"100 "]), max_size=9))
     def test_nonsense(self, answers: list[bytes]) -> None:
         """

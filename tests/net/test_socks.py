@@ -118,7 +118,7 @@ class SocksTests(SynchronousTestCase):
                 Socks5(host, 1883, username, password)
             self.assertNotIn("secret", str(caught.exception))
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(st.lists(st.binary(max_size=40), max_size=8), st.booleans())
     def test_nonsense(self, answers: list[bytes], greeted: bool) -> None:
         """

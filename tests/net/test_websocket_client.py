@@ -10,40 +10,19 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.python.failure import Failure
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tests.net.support import Wire
+from tests.net.support_endpoints import Dialled
 from tests.net.support_websocket import WebSocketTestCase
 from txmqtt.codec import frames
+from txmqtt.codec.errors import ConnectionClosed, TLSFailure
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.handshake import Refusal, WebSocketSettings
 from txmqtt.net.websocket import WebSocket
 from txmqtt.net.websocket_client import ClientOpening, WebSocketClientEndpoint
 from txmqtt.net.websocket_server import WebSocketFactory
-
-
-@implementer(IStreamClientEndpoint)
-class Dialled:
-    """
-    An endpoint that connects when the test says so.
-    """
-
-    def __init__(self) -> None:
-        self.answer: Deferred[IProtocol] = Deferred()
-        self.wire = Wire()
-        self.factory: Any = None
-
-    def connect(self, protocolFactory: Any) -> Deferred[IProtocol]:
-        self.factory = protocolFactory
-        return self.answer
-
-    def succeed(self) -> WebSocket:
-        socket: WebSocket = self.factory.buildProtocol(None)
-        socket.makeConnection(self.wire)
-        self.answer.callback(socket)
-        return socket
 
 
 class ClientTests(WebSocketTestCase):
@@ -191,7 +170,15 @@ class ClientTests(WebSocketTestCase):
         """
         waiting = self.dialled()
         self.inner.succeed().connectionLost(Failure(ConnectionDone()))
-        self.failureResultOf(waiting, ConnectionDone)
+        error = self.failureResultOf(waiting, ConnectionClosed).value
+        self.assertTrue(error.remote)
+        self.assertEqual(
+            str(error), "the server hung up during the handshake of WebSocket: Connection was closed cleanly."
+        )
+        self.inner = Dialled()
+        waiting = self.dialled()
+        self.inner.succeed().connectionLost(Failure(TLSFailure("no certificate", "client")))
+        self.failureResultOf(waiting, TLSFailure)
         self.inner = Dialled()
         waiting = self.dialled()
         self.inner.answer.errback(ConnectionRefusedError())

@@ -8,7 +8,7 @@ from tests.session.support import VERSIONS, Talk, acks, publish
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
 from txmqtt.codec.packets import Ack, Pingreq, Pingresp
 from txmqtt.session.incoming import Incoming
-from txmqtt.session.tickets import DONE, NOBODY, Ticket, decided
+from txmqtt.session.tickets import DONE, NOBODY, WITHHELD, Ticket, decided
 
 PUBCOMP_UNKNOWN = Ack(PUBCOMP, 9, 0x92)
 
@@ -314,6 +314,74 @@ class QuotaTests(SynchronousTestCase):
         talk = Talk(4).open()
         talk.say(*(publish(b"x", 2, packet_id) for packet_id in range(1, 1_001)))
         self.assertEqual((talk.reason, len(talk.heard())), (-1, 1_000))
+
+
+class WithheldTests(SynchronousTestCase):
+    """
+    What is not acknowledged on this connection at all.
+    """
+
+    def test_those_behind_it_go_on(self) -> None:
+        """
+        Nothing is said of a withheld message, and what is said of the others is said in their order [MQTT5-4.6.0-2]
+        [MQTT5-4.6.0-3].
+        """
+        for version in VERSIONS:
+            for qos, kind in ((1, PUBACK), (2, PUBREC)):
+                with self.subTest(version=version, qos=qos):
+                    talk = Talk(version).open()
+                    first, second, third = Ticket(), Ticket(), Ticket()
+                    talk.hall.tickets += [first, second, third, decided(WITHHELD), DONE]
+                    talk.say(*(publish(b"x", qos, packet_id) for packet_id in (1, 2, 3)))
+                    second.settle(WITHHELD)
+                    talk.settle(third)
+                    self.assertEqual(talk.heard(), [])
+                    talk.settle(first)
+                    talk.say(publish(b"x", qos, 4), publish(b"x", qos, 5))
+                    self.assertEqual(talk.heard(), acks(kind, 1, 3, 5))
+
+    def test_same_identifier_is_delivered_again(self) -> None:
+        """
+        A peer that sends a withheld QoS 2 message again means a message that nobody has [MQTT5-4.3.3-9].
+        """
+        incoming = Incoming()
+        talk = Talk().open(incoming=incoming)
+        talk.hall.tickets += [decided(WITHHELD)]
+        talk.say(publish(b"1", 2, 5))
+        self.assertEqual((talk.heard(), len(incoming)), ([], 0))
+        talk = Talk().open(incoming=incoming)
+        talk.say(publish(b"1", 2, 5, dup=True))
+        self.assertEqual((talk.hall.payloads(), talk.heard()), ([b"1"], acks(PUBREC, 5)))
+
+    def test_keeps_its_place(self) -> None:
+        """
+        It counts against the Receive Maximum; sent again on the same connection, which only 3.x does, it counts once.
+        """
+        talk = Talk().open()
+        talk.session.receive_maximum = 3
+        talk.hall.tickets += [decided(WITHHELD), decided(WITHHELD), DONE, Ticket()]
+        talk.say(publish(b"x", 1, 1), publish(b"x", 1, 1, dup=True))
+        self.assertEqual(talk.session.under_way, 1)
+        talk.say(publish(b"x", 1, 1, dup=True))
+        self.assertEqual((talk.session.under_way, talk.heard()), (0, acks(PUBACK, 1)))
+
+    def test_all_places(self) -> None:
+        """
+        When withheld messages have all places, or as many as they may, the connection ends.
+        """
+        for limit, count in ((0, 4), (2, 2)):
+            with self.subTest(limit=limit):
+                talk = Talk().open()
+                talk.session.receive_maximum = 4
+                talk.session.withheld_limit = limit
+                talk.hall.tickets += [decided(WITHHELD) for _ in range(4)]
+                talk.say(*(publish(b"x", 1, number) for number in range(1, count)))
+                self.assertEqual(talk.wire.closed, None)
+                talk.say(publish(b"x", 1, count))
+                closed = talk.wire.closed
+                assert closed is not None
+                self.assertEqual(closed[0], 0x97)
+                self.assertIn(f"{count} messages were not acknowledged", closed[1])
 
 
 class AliasTests(SynchronousTestCase):

@@ -65,18 +65,27 @@ class Run:
             _log_to_stderr()
         # From within the loop, since the reactor installs handlers of its own as it starts; it needs the one for
         # processes that have ended.
-        running.callLater(0, self._start, running, job)
+        running.callLater(0, self._listen, running)
+        running.callLater(0, self.start, running, job)
         running.run()
         return self.status
 
-    def _start(self, reactor: Any, job: Job) -> None:
+    def _listen(self, reactor: Any) -> None:
         for number in _SIGNALS:
-            signal.signal(number, lambda got, _: reactor.callFromThread(self._signalled, got))
+            signal.signal(number, lambda got, _: reactor.callFromThread(self.signalled, got))
+
+    def start(self, reactor: Any, job: Job) -> None:
+        """
+        Begin the job; the reactor is stopped when it is done.
+        """
         self._work = Deferred.fromCoroutine(job(reactor, self))
         self._work.addBoth(self._done)
         self._work.addBoth(lambda _: reactor.stop())
 
-    def _signalled(self, number: int) -> None:
+    def signalled(self, number: int) -> None:
+        """
+        A signal came: end in good order, at the second at once.
+        """
         if self._signal:  # again: it takes too long
             os._exit(SIGNALLED + number)
         self._signal = number

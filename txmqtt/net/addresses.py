@@ -7,6 +7,7 @@ What is read here is asked again at each connection: names in DNS, files of cert
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -152,6 +153,11 @@ def _creator(tls: TLSOption, name: str) -> IOpenSSLClientConnectionCreator:
     return IOpenSSLClientConnectionCreator(ClientContexts(tls, name) if isinstance(tls, TLS) else tls)
 
 
+@cache
+def _usual() -> TLS:
+    return TLS()
+
+
 def _described(reactor: Any, to: str, tls: TLSOption | None) -> Address:
     shown = to.rpartition("@")[2]  # somebody may have left away the scheme of a URL
     try:
@@ -206,7 +212,7 @@ def _internet(
     resolver: Any,
 ) -> Address:
     dialled = through(reactor, proxy)
-    creator = _creator(tls if tls is not None else TLS(), url.host) if scheme.secure else None
+    creator = _creator(tls if tls is not None else _usual(), url.host) if scheme.secure else None
 
     def reach(host: str, port: int) -> IStreamClientEndpoint:
         endpoint = dialled(host, port)

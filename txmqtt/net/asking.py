@@ -15,6 +15,7 @@ from txmqtt.codec.constants import MQTT5, SUBSCRIBE, UNSUBSCRIBE
 from txmqtt.codec.packets import Subscription
 from txmqtt.codec.properties import Properties
 from txmqtt.net.arguments import check_options, check_properties, filter_list, qos_number
+from txmqtt.net.receiving.figures import Figures
 from txmqtt.net.receiving.inbox import Inbox
 from txmqtt.net.receiving.line import Line
 from txmqtt.net.receiving.receivers import Callback, Plain, Receiver
@@ -33,6 +34,13 @@ class Asking:
     version: int
     state: ClientState
     _clock: IReactorTime
+
+    @property
+    def figures(self) -> Figures:
+        """
+        What became of the messages that came, in numbers.
+        """
+        return self.state.handlers.figures
 
     def ask(self, ask: Ask) -> Answer:
         """

@@ -31,11 +31,14 @@ class Authenticator:
     C{begin} may fail without harm to the connection: C{reauthenticate} passes the error on; later failures close it.
 
     @ivar method: what the method is called, the same for all that one client uses.
+    @ivar renews: each attempt may show something else, so a server that says no to one may say yes to the next, and
+        C{MQTTClientService} tries again. It is asked of what the option C{authentication} is, a class or not.
     @ivar renew_after: when C{finish} is done: after how many seconds the client should prove again who it is, all by
         itself; None: not before somebody calls C{reauthenticate}.
     """
 
     method: str = ""
+    renews: bool = False
     renew_after: float | None = None
 
     def begin(self) -> Step:

@@ -38,6 +38,8 @@ class OAuthBearer:
     @param username: whom to act as, where the token does not tell; empty: it tells.
     """
 
+    renews = True
+
     def __init__(
         self,
         fetch: Callable[[], Token | Deferred[Token] | Coroutine[Deferred[Any], Any, Token]],

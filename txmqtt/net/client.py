@@ -145,6 +145,17 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
             session.flush()
         return answer
 
+    def when_writable(self) -> Deferred[None]:
+        """
+        For those who have a great many messages to publish: wait for this before each, and no more are in memory than
+        are on their way.
+
+        @return: fires when a message that is published now would leave at once.
+        """
+        if self.session.phase != OPEN:
+            return fail(self._why())
+        return self.state.writable.ask(self.session)
+
     def ask(self, ask: Ask) -> Answer:
         """
         See C{Asking}.

@@ -20,7 +20,6 @@ from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
 from txmqtt.net.ending import Ending
 from txmqtt.net.exchange import Exchange
-from txmqtt.net.receiving.figures import Figures
 from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.state import ClientState
 from txmqtt.net.traffic import Traffic
@@ -109,13 +108,6 @@ class ClientConnection(Traffic):
         How many messages found neither a callback nor C{on_message}.
         """
         return self._handlers.figures.unclaimed
-
-    @property
-    def figures(self) -> Figures:
-        """
-        What became of the messages that came, in numbers.
-        """
-        return self._handlers.figures
 
     # Opening
 
@@ -276,6 +268,8 @@ class ClientConnection(Traffic):
             self._flushing.cancel()
             self._flushing = None
         ready, self._ready = self._ready, []
+        if self._exchange is not None:
+            self._ending.cause = self._exchange.error
         self._abandon(written)
         if self._exchange is not None:
             self._exchange.lost(self._why)
@@ -290,6 +284,4 @@ class ClientConnection(Traffic):
         raise NotImplementedError
 
     def _why(self) -> ConnectionClosed:
-        if self._exchange is not None:
-            self._ending.cause = self._exchange.error
         return self._ending.error()

@@ -12,13 +12,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.logger import Logger
-from twisted.names import dns
-from twisted.names.error import DNSNameError
 from zope.interface import implementer
 
 from txmqtt.net.urls import is_host, place
 
 _log = Logger()
+
+#: The type of the records.
+_SRV = 33
 
 #: So many servers of a domain are tried.
 _MOST = 16
@@ -112,11 +113,10 @@ class ServiceEndpoint:
         return attempt
 
     async def _look_up(self) -> list[Target]:
-        resolver = self._resolver
-        if resolver is None:
-            from twisted.names.client import getResolver  # installs a reactor
+        from twisted.names.client import getResolver  # needed only here, and slow to import
+        from twisted.names.error import DNSNameError
 
-            resolver = getResolver()
+        resolver = self._resolver if self._resolver is not None else getResolver()
         try:
             answers, _, _ = await resolver.lookupService(self._name)
         except CancelledError:
@@ -125,7 +125,7 @@ class ServiceEndpoint:
             raise DNSLookupError(f"{self._name}: there is no such record in DNS") from None
         except Exception as error:  # resolvers have many
             raise DNSLookupError(f"{self._name} was not found in DNS: {str(error) or type(error).__name__}") from error
-        targets = [_target(each.payload) for each in answers if each.type == dns.SRV]
+        targets = [_target(each.payload) for each in answers if each.type == _SRV]
         usable = [each for each in targets if is_host(each.host) and each.port]
         if not usable:
             why = "the domain says that it has no such server" if targets else "there is no such record in DNS"

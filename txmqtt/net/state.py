@@ -25,6 +25,7 @@ from txmqtt.net.requests import Requests
 from txmqtt.net.settings import Settings
 from txmqtt.net.values import Acknowledgement
 from txmqtt.net.waiters import Waiters
+from txmqtt.net.writable import Writable
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.keeping import Keeper, Wish
 from txmqtt.session.outgoing import Outbound, Outgoing
@@ -94,6 +95,7 @@ class ClientState:
     @ivar wishes: the subscriptions that the server granted, as long as somebody is there to ask for them again.
     @ivar keeper: keeps all that on disk.
     @ivar requests: what was asked of other clients, once there was any of it.
+    @ivar writable: who has more to publish.
     @ivar keys: what the application calls its publishes, by number; only those that are kept.
     @ivar ended: is told how one of these ended, with its key, a reason code, and words if it failed.
     """
@@ -111,6 +113,7 @@ class ClientState:
         self.asks: dict[int, Ask] = {}
         self.wishes: dict[bytes, Wish] = {}
         self.keeper = keeper
+        self.writable = Writable()
         self.keys: dict[int, str] = {}
         self.ended: Callable[[Outbound, str, int, str], object] | None = None
         self.requests: Requests | None = None
@@ -251,6 +254,7 @@ class ClientState:
         for ask in asks.values():
             self.revert(ask)
         self.waiters.abandon(why)
+        self.writable.abandon(why)
         if self.lasting:  # otherwise each connection ends what was read over it
             self.handlers.end(why())
         if self.requests is not None:

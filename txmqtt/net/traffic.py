@@ -38,6 +38,7 @@ class Traffic(MQTTProtocol):
         self.state = state
         self._handlers = state.handlers
         self._pressure = state.handlers.pressure
+        self._writable = state.writable
         self._unwritten: list[Deferred[Acknowledgement]] = []  # of QoS 0, until the turn ends or the server reads
         self._flushing: IDelayedCall | None = None
         self._inside = False
@@ -65,6 +66,8 @@ class Traffic(MQTTProtocol):
         self.turn.flush()
         if self._unwritten and not self.session.paused:
             self._written()
+        if self._writable.waiting:
+            self._writable.tell(self.session)
 
     def _is_stranger(self, data: bytes) -> bool:
         """
@@ -91,6 +94,8 @@ class Traffic(MQTTProtocol):
         self.turn.flush()
         if self._unwritten and not self.session.paused:
             self._written()
+        if self._writable.waiting:
+            self._writable.tell(self.session)
 
     def _ring(self) -> None:
         super()._ring()
@@ -133,6 +138,7 @@ class Traffic(MQTTProtocol):
         """
         super().resumeProducing()
         self._written()
+        self._writable.tell(self.session)
 
     def _written(self) -> None:
         """

@@ -36,10 +36,18 @@ class Promise:
     @ivar packet_id: under which it left; 0: it has not left, as far as is on disk.
     @ivar released: its PUBREC came.
     @ivar key: the application's name for it; empty: it gave none.
+    @ivar until: the application gives up waiting for it to leave at this time, seconds of the wall clock; 0.0: never.
     """
 
     def __init__(
-        self, message: Message, qos: int, home: int, packet_id: int = 0, released: bool = False, key: str = ""
+        self,
+        message: Message,
+        qos: int,
+        home: int,
+        packet_id: int = 0,
+        released: bool = False,
+        key: str = "",
+        until: float = 0.0,
     ) -> None:
         self.message = message
         self.qos = qos
@@ -47,6 +55,7 @@ class Promise:
         self.packet_id = packet_id
         self.released = released
         self.key = key
+        self.until = until
 
 
 class Outcome:

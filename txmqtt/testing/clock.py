@@ -7,9 +7,9 @@ sets off, further timers and bytes on their way included, happens at its own mom
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from math import inf
-from threading import get_ident
 from typing import Any
 
 from twisted.internet.base import DelayedCall
@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from txmqtt.testing.names import EverythingIsHere
 from txmqtt.testing.network import MemoryNetwork
+from txmqtt.testing.worker import PromptWorker
 
 
 def _time(call: DelayedCall) -> float:
@@ -48,7 +49,7 @@ class WorldClock(Clock):
         self.network = MemoryNetwork(self)
         self.nameResolver: IHostnameResolver = EverythingIsHere()
         self._running = False
-        self._thread = get_ident()
+        self._from_threads: deque[tuple[Callable[..., object], tuple[object, ...], dict[str, object]]] = deque()
 
     # Time
 
@@ -94,6 +95,9 @@ class WorldClock(Clock):
         """
         When something is due next, seconds of this clock; infinite when nothing is.
         """
+        while self._from_threads:
+            call, args, kwargs = self._from_threads.popleft()
+            self.callLater(0, call, *args, **kwargs)
         calls = self.calls
         if not calls:
             return inf
@@ -144,12 +148,14 @@ class WorldClock(Clock):
         before, self.nameResolver = self.nameResolver, resolver
         return before
 
+    def make_worker(self, name: str) -> PromptWorker:
+        """
+        What a store does its work with: C{MQTTClientService} asks a reactor that has this.
+        """
+        return PromptWorker()
+
     def callFromThread(self, callable: Callable[..., object], *args: object, **kwargs: object) -> None:
         """
-        See C{IReactorFromThreads}. It is called next.
-
-        @raise RuntimeError: a thread calls this. When it does so is not the test's to say, so there are none here.
+        See C{IReactorFromThreads}: it is called when the test next lets something happen.
         """
-        if get_ident() != self._thread:
-            raise RuntimeError(f"{callable!r} is to be called for another thread; there are none in a world in memory")
-        self.callLater(0, callable, *args, **kwargs)
+        self._from_threads.append((callable, args, kwargs))

@@ -49,7 +49,13 @@ class StoreForeign(StoreError):
 class StoreDamaged(StoreError):
     """
     Its content can't be trusted: restore a backup, or salvage what can be read.
+
+    @ivar found: what is wrong with it.
     """
+
+    def __init__(self, message: str, found: str = "") -> None:
+        super().__init__(message)
+        self.found = found
 
 
 class StoreContentWrong(StoreError):
@@ -155,5 +161,6 @@ def damaged(path: str, found: str) -> StoreDamaged:
     """
     return StoreDamaged(
         f"{path} is damaged ({found}): if the system's log has no I/O error of its disk, restore a backup "
-        f"(rm {path}-wal; cp BACKUP {path}), or salvage what can be read (txmqtt store export {path})"
+        f"(rm {path}-wal; cp BACKUP {path}), or salvage what can be read (txmqtt store export {path})",
+        found,
     )

@@ -14,7 +14,7 @@ import click
 from txmqtt.cli.bench.plan import HEADER, Plan
 from txmqtt.cli.options.connection import ClientCommand, Connection, connects
 from txmqtt.cli.options.settings import QOS, SECONDS, Setting
-from txmqtt.cli.options.topics import check_filters
+from txmqtt.cli.options.topics import check_filters, topic_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,10 +32,10 @@ def bench() -> None:
 _OPTIONS = {
     "clients": click.option("--clients", "-n", cls=Setting, type=_COUNT, default=1, show_default=True, metavar="N",
                             help="How many of them."),
-    "rate": click.option("--rate", cls=Setting, type=click.FloatRange(min=0), default=0.0, metavar="N", help="So many a "
-                         "second, all together.  [default: as many as will go]"),
-    "count": click.option("--count", cls=Setting, type=click.IntRange(min=1), metavar="N", help="End after so many, all "
-                          "together."),
+    "rate": click.option("--rate", cls=Setting, type=click.FloatRange(min=0), default=0.0, metavar="N", help="So many "
+                         "a second, all together.  [default: as many as will go]"),
+    "count": click.option("--count", cls=Setting, type=click.IntRange(min=1), metavar="N", help="End after so many, "
+                          "all together."),
     "size": click.option("--size", cls=Setting, type=click.IntRange(0, 268_435_000), default=64, show_default=True,
                          metavar="BYTES", help="Of each payload."),
     "qos": click.option("-q", "--qos", cls=Setting, type=QOS, default=0, show_default=True, help="At this QoS."),
@@ -43,8 +43,8 @@ _OPTIONS = {
                            metavar="N", help="So many messages of each publisher may be unacknowledged."),
     "topic": click.option("--topic", cls=Setting, default="txmqtt/bench", show_default=True, metavar="TOPIC",
                           help="What the topics begin with."),
-    "duration": click.option("--duration", cls=Setting, type=SECONDS, metavar="SECONDS", help="How long.  [default: 10, "
-                             "with --count as long as it takes]"),
+    "duration": click.option("--duration", cls=Setting, type=SECONDS, metavar="SECONDS", help="How long.  [default: "
+                             "10, with --count as long as it takes]"),
     "processes": click.option("--processes", cls=Setting, type=click.IntRange(1, 1_000), default=1, show_default=True,
                               metavar="N", help="So many processes share the work."),
     "json": click.option("--json", "as_json", cls=Setting, is_flag=True, help="The summary as JSON, and no table."),
@@ -95,7 +95,9 @@ def pair(connection: Connection, **given: Any) -> None:
 
 
 @bench.command("fan-out", cls=ClientCommand)
-@click.option("--publishers", cls=Setting, type=_COUNT, default=1, show_default=True, metavar="N", help="So many publish.")
+@click.option(
+    "--publishers", cls=Setting, type=_COUNT, default=1, show_default=True, metavar="N", help="So many publish."
+)
 @_measures("clients", "rate", "count", "size", "qos", "window", "topic")
 @connects
 def fan_out(connection: Connection, **given: Any) -> None:
@@ -127,6 +129,8 @@ def _measure(
     plan = Plan(kind=kind, token=os.urandom(8).hex(), count=count or 0, **given)
     if plan.copies and plan.size < HEADER:
         raise click.BadParameter(f"{plan.size}; expected at least {HEADER}, for the time", param_hint="--size")
+    if plan.publishes:
+        topic_of(plan.topic, None, "--topic")
     if connection.persistent:
         raise click.UsageError("-c: what is measured leaves no sessions behind")
     server(connection)  # what is wrong is said before anything starts

@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 from typing import Any, Final
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import LoopingCall, deferLater
@@ -26,6 +26,7 @@ from txmqtt.cli.options.connection import Connection
 _OFTEN: Final = 0.25
 #: How long to wait for what is still on its way when it is over, seconds; and for a process to end.
 _LATE: Final = 2.0
+_SOON: Final = 0.05
 _PATIENCE: Final = 5.0
 
 _MOST_LINE: Final = 4 * 1_048_576
@@ -112,7 +113,6 @@ class Crew(ProcessProtocol):
     def _fail(self, error: Ended) -> None:
         for waiter in (self.ready, self.finished):
             if not waiter.called:
-                waiter.addErrback(lambda failure: failure.trap(Ended, CancelledError) and None or failure)
                 waiter.errback(error)
 
 
@@ -211,14 +211,15 @@ class Measuring:
         """
         end = self._reactor.seconds() + _LATE
         while self._reactor.seconds() < end:
-            before = dict(self.figures.sums)
-            await deferLater(self._reactor, 2 * _OFTEN)
-            if not self.figures.missing() and self.figures.sums == before:
+            await deferLater(self._reactor, _SOON)
+            if all(crew.finished.called for crew in self._crews) and not self.figures.missing():
                 return
 
     async def _end(self) -> None:
         self._all("stop")
         for crew in self._crews:
+            for waiter in (crew.ready, crew.finished):
+                waiter.addErrback(lambda failure: None)  # whoever waited for it has been told
             crew.gone.addTimeout(_PATIENCE, self._reactor)
             try:
                 await crew.gone

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from txmqtt.cli.bench.latencies import Latencies
 from txmqtt.cli.bench.plan import HEADER, Plan
 from txmqtt.cli.options.server import Server, dial
-from txmqtt.codec.errors import MQTTError
+from txmqtt.codec.errors import ConnectionClosed
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.values import Message
 
@@ -150,7 +150,7 @@ class Publisher:
     def _failed(self, failure: Failure) -> None:
         self._on_way -= 1
         self._tally.fail(failure.getErrorMessage())
-        if self._client.session.goodbye is not None or failure.check(MQTTError) is None:
+        if failure.check(ConnectionClosed):
             self.stopped = True
 
 

@@ -71,7 +71,7 @@ class Work:
             for done, result in await DeferredList(parts, consumeErrors=True):
                 if not done:
                     assert isinstance(result, Failure)
-                    raise result.value
+                    result.raiseException()
 
     def _name(self, role: str, number: int) -> str:
         given = self._server.options.get("client_id")
@@ -180,7 +180,9 @@ class Told(LineOnlyReceiver):
             self._end()
 
     async def _begin(self, job: dict[str, Any]) -> None:
-        given = {name: tuple(value) if isinstance(value, list) else value for name, value in job["connection"].items()}
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in job["connection"].items()
+        }
         work = Work(self._reactor, Plan(**job["plan"]), server(Connection(**given)))
         self._work = work
         await work.prepare()
@@ -231,7 +233,7 @@ class Told(LineOnlyReceiver):
 
     def _say(self, **said: Any) -> None:
         if self.transport is not None:
-            self.sendLine(json.dumps(said).encode())
+            self.transport.write(json.dumps(said).encode() + b"\n")
 
 
 def work() -> None:

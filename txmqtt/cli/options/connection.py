@@ -16,6 +16,11 @@ import click
 from txmqtt.cli.options.file import CONFIG, use_file
 from txmqtt.cli.options.settings import FILE, QOS, ExpiryType, PropertySetting, Setting, VersionType, long_name
 
+#: Where a path is one of a server, and not a topic.
+WEBSOCKET: Final = ("ws", "wss")
+
+_SCHEMES: Final = ("mqtt", "mqtts", *WEBSOCKET, "mqtt+srv", "mqtts+srv")
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -29,6 +34,7 @@ class Connection:
     port: int | None = None
     unix: str | None = None
     url: str | None = field(default=None, repr=False)
+    srv: bool = False
     bind: str | None = None
     proxy: str | None = field(default=None, repr=False)
     header: tuple[str, ...] = field(default=(), repr=False)
@@ -71,16 +77,14 @@ class Connection:
         try:
             url = urlsplit(self.url)
             url.port  # noqa: B018 - judged when it is asked for
-        except ValueError as error:
-            raise click.UsageError(f"-L: {error}") from None
-        if url.scheme not in ("mqtt", "mqtts", "ws", "wss") or not url.hostname:
-            raise click.UsageError(
-                "-L: expected mqtt://, mqtts://, ws:// or wss://, then [user[:password]@]host[:port]"
-            )
-        if url.query or url.fragment:
+        except ValueError:  # in its words may be a password
+            raise click.UsageError("-L can't be read; / : @ # ? in a password are written %2F and so on") from None
+        if url.scheme not in _SCHEMES or not url.hostname:
+            raise click.UsageError(f"-L: expected {', '.join(_SCHEMES)}, then ://[user[:password]@]host[:port]")
+        if url.fragment or (url.query and url.scheme not in WEBSOCKET):
             raise click.UsageError("-L has a query or fragment (? or #); write %3F and %23 within a topic")
-        if self.host is not None or self.port is not None or self.unix is not None:
-            raise click.UsageError("-L says where to connect to; expected neither --host, --port nor --unix")
+        if self.host is not None or self.port is not None or self.unix is not None or self.srv:
+            raise click.UsageError("-L says where to connect to; expected neither --host, --port, --unix nor -S")
         return url
 
     def topic(self) -> str | None:
@@ -88,7 +92,7 @@ class Connection:
         The topic that a URL ends with: C{mqtt://host/topic}. With WebSocket that is the path of its server.
         """
         url = self.parsed()
-        if url is None or url.scheme in ("ws", "wss"):
+        if url is None or url.scheme in WEBSOCKET:
             return None
         return unquote(url.path[1:]) or None
 
@@ -102,13 +106,14 @@ _OPTIONS: Final = (
     _option("-p", "--port", type=click.IntRange(1, 65_535), help="Its port.  [default: 1883, with TLS 8883]"),
     _option("-L", "--url", metavar="URL", help="Both, and the topic: mqtt(s)://[user[:password]@]host[:port]/topic; or "
             "ws(s)://host[:port]/path for WebSocket."),
+    _option("-S", "--srv", is_flag=True, help="The host is a domain; DNS (SRV) says where its servers are."),
     _option("--unix", metavar="PATH", help="Connect to a UNIX socket."),
     _option("-A", "--bind", metavar="ADDRESS", help="Connect from this address of ours."),
     _option("--proxy", metavar="URL", help="Through a proxy: socks5h://[user[:password]@]host[:port] or http://..."),
     _option("--header", multiple=True, metavar="NAME:VALUE", help="WebSocket: a header of the request; repeatable."),
     _option("-u", "--username", metavar="NAME", help="Who logs in."),
-    _option("-P", "--pw", "--password", "password", metavar="PASSWORD", help="The password, which the list of processes "
-            "shows to everybody on this machine; rather --password-file."),
+    _option("-P", "--password", "--pw", "password", metavar="PASSWORD", help="The password, which the list of "
+            "processes shows to everybody on this machine; rather --password-file."),
     _option("--password-file", type=FILE, help="A file whose first line is the password."),
     _option("-i", "--id", "client_id", metavar="ID", help="The client identifier.  [default: the server gives one]"),
     _option("-I", "--id-prefix", metavar="PREFIX", help="The client identifier begins so, and ends with the number of "
@@ -134,7 +139,7 @@ _OPTIONS: Final = (
     _option("--tls-use-os-certs", "use_os_certs", is_flag=True, help="Trust whom this system trusts, too."),
     _option("--cert", type=FILE, help="Our own certificate (PEM)."),
     _option("--key", type=FILE, help="Its private key (PEM)."),
-    _option("--insecure", is_flag=True, help="Take any certificate of the server. For tests only: anybody may be there."),
+    _option("--insecure", is_flag=True, help="Take any certificate of the server: anybody may be there. For tests."),
     _option("--tls-alpn", "alpn", metavar="NAME", help="The protocol to ask for by ALPN."),
     _option("--ciphers", metavar="LIST", help="The ciphers of TLS 1.2 to offer, as OpenSSL lists them."),
     _option("--tls-version", type=click.Choice(["tlsv1.2", "tlsv1.3"]), help="No older version of TLS than this."),
@@ -203,8 +208,9 @@ class ClientCommand(click.Command):
         formatter.write_paragraph()
         formatter.write_text(
             "Every option may also stand in the environment (TXMQTT_HOST for --host) and in a file (--config). "
-            "Exit status: 0 done; 1 failed; 2 misused; 27 time is up; 128 and up the server's reason code (5.0), 1 to 5 "
-            "its return code for a refused connection (3.x); 130 and 143 ended by Ctrl-C and SIGTERM before it was done."
+            "Exit status: 0 done; 1 failed; 2 misused; 27 time is up; 128 and up the server's reason code (5.0), 1 to "
+            "5 its return code for a refused connection (3.x); 130 and 143 ended by Ctrl-C and SIGTERM before it was "
+            "done."
         )
 
 
@@ -217,7 +223,7 @@ def password_of(connection: Connection) -> str | bytes | None:
     if connection.password_file is None:
         return connection.password
     if connection.password is not None:
-        raise click.UsageError("--pw and --password-file: expected one of them")
+        raise click.UsageError("--password and --password-file: expected one of them")
     with open(connection.password_file, "rb") as opened:
         return opened.readline(65_538).removesuffix(b"\n").removesuffix(b"\r")
 

@@ -80,10 +80,12 @@ def _defaults(ctx: click.Context, path: Path, said: Mapping[str, Any], common: C
         if isinstance(value, dict):
             if name not in COMMANDS:
                 raise _unknown(path, f"[{name}]", name, COMMANDS)
-        elif name in known:
-            found.update(_checked(ctx, path, name, value, known[name]))
+        elif name not in common and name in known:
+            raise click.ClickException(f"{path}: {name} is not for all commands; expected it below [{tables[0]}]")
         elif name not in common:
             raise _unknown(path, name, name, common)
+        elif name in known:
+            found.update(_checked(ctx, path, name, value, known[name]))
     for table in tables:
         for name, value in said.get(table, {}).items():
             if name in known:

@@ -5,9 +5,14 @@ One option of a command that talks to a server: also in the environment and in a
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[int]
+else:
+    _ParamType = click.ParamType  # not generic before click 8.4
 
 #: Before the name of every variable.
 PREFIX: Final = "TXMQTT"
@@ -80,7 +85,7 @@ class PropertySetting(Setting):
         taken.process = joined
 
 
-class VersionType(click.ParamType):
+class VersionType(_ParamType):
     """
     A version of MQTT, as mosquitto's users write it, or by its number.
     """
@@ -102,7 +107,7 @@ class VersionType(click.ParamType):
         return found
 
 
-class ExpiryType(click.ParamType):
+class ExpiryType(_ParamType):
     """
     How long a session is kept: seconds, or for ever.
     """

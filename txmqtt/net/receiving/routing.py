@@ -141,7 +141,17 @@ class Routing:
         for filter in list(self._handlers):
             self._remove(filter)
         for receiver in receivers:
-            receiver.deposed(None)
+            receiver.end(None)
+
+    def remove_readers(self) -> list[Receiver]:
+        """
+        Take away all that somebody reads; they.
+        """
+        places = [handler for handler in self._handlers.values() if handler.receiver and handler.receiver.reading]
+        for handler in places:
+            handler.replaced = None
+            self.withdraw(handler)
+        return _once(places)
 
     def receivers(self) -> list[Receiver]:
         """
@@ -156,8 +166,8 @@ class Routing:
         return [handler for handler in self._handlers.values() if handler.receiver is receiver]
 
     def _deposed(self, receiver: Receiver | None, why: Exception | None) -> None:
-        if receiver is not None and not self.standing(receiver):
-            receiver.deposed(why)
+        if receiver is not None and receiver.reading and not self.standing(receiver):
+            receiver.end(why)
 
     def _add(self, handler: Handler) -> None:
         self._handlers[handler.filter] = handler

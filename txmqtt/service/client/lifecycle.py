@@ -240,7 +240,9 @@ class Lifecycle(Service):
         if not self.running:
             return
         self._plan.servers.failed(error)
-        if self._plan.retry.final(error, self._plan.credentials is not None):
+        plan = self._plan
+        renewed = plan.credentials is not None or getattr(plan.settings.authentication, "renews", False)
+        if plan.retry.final(error, renewed):
             _log.error("{client!r} gives up: {error}", client=self.state.client_id, error=error)
             # on the next turn, because it is ClientService that told us
             self._plan.reactor.callLater(0, self._give_up, error)
@@ -289,7 +291,7 @@ class Lifecycle(Service):
             super().stopService()  # type: ignore[no-untyped-call]
         self._phases.become(phase, error)
         before = self.state
-        self.outbox.close()
+        self.outbox.close(self._why)
         ready, self._ready = self._ready, []
         self._begin(before)
         before.abandon(self._why)

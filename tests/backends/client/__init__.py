@@ -1,0 +1,3 @@
+"""
+The client's store: what it keeps, whatever becomes of the program and its disk.
+"""

@@ -1,0 +1,3 @@
+"""
+C{txmqtt bench}.
+"""

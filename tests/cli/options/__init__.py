@@ -1,0 +1,3 @@
+"""
+The options of the commands that talk to a server.
+"""
