@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from txmqtt import Acknowledgement, Message
 from txmqtt.testing import MQTTWorld
 
-#: So many lives, of so many events each.
-LIVES = 3
+#: Some lives, of so many events each.
+SEEDS = (0, 1, 312)
 EVENTS = 40
 
 
@@ -91,7 +91,7 @@ class ChaosTests(SynchronousTestCase):
         """
         Every publish is acknowledged in the end; at QoS 2 it has arrived once and in order, at QoS 1 at least once.
         """
-        for seed in range(LIVES):
+        for seed in SEEDS:
             version = (5, 4)[seed % 2]
             with self.subTest(seed=seed, version=version):
                 life = Life(seed, version)

@@ -155,6 +155,20 @@ class TroubleTests(WorldTestCase):
         self.mqtt.up()
         self.mqtt.client()
 
+    def test_partition(self) -> None:
+        """
+        When the network is gone silently nobody is told, and what was held up arrives when it is back.
+        """
+        seen = self.mqtt.watch("t")
+        client = self.mqtt.client()
+        self.mqtt.down(silently=True)
+        answer = client.publish("t", b"p", qos=1)
+        self.mqtt.advance(10)
+        self.assertNoResult(answer)
+        self.mqtt.up()
+        self.successResultOf(answer)
+        self.assertEqual(payloads(seen), [b"p"])
+
     def test_connects_again(self) -> None:
         """
         A client service loses its connection when the broker goes down, backs off while it stays down, and is back

@@ -284,7 +284,10 @@ class Sending(Voice):
             raise RemoteProtocolError(f"PUBCOMP for packet identifier {packet.packet_id}, which has had no PUBREL")
         outgoing.finish(item)
         if item.ref:
-            self._settled(item, packet.reason, packet.properties)
+            reason = packet.reason
+            if reason == reasons.PACKET_IDENTIFIER_NOT_FOUND:
+                reason = reasons.SUCCESS  # an earlier PUBCOMP was lost: since PUBREC the peer has the message
+            self._settled(item, reason, packet.properties)
         if self.thirsty or not outgoing.idle:
             self._refill()
 

@@ -222,16 +222,22 @@ class MQTTWorld:
         """
         The broker can't be reached: all connections are lost, and nobody can connect. The broker itself goes on.
 
-        @param silently: see C{refuse}.
+        @param silently: nobody is told: connections are stalled, and attempts are not answered.
         """
         self.refuse(silently)
-        self._cut_all()
+        for connection in self._network.connections:
+            if silently:
+                connection.stall()
+            else:
+                connection.cut()
 
     def up(self) -> None:
         """
-        The broker can be reached again.
+        The broker can be reached again, also through connections that were stalled.
         """
         self._network.silent = self._network.refusing = False
+        for connection in self._network.connections:
+            connection.resume()
 
     def restart(self, *, sessions: bool = True, goodbye: bool = True) -> None:
         """

@@ -291,7 +291,7 @@ class Lifecycle(Service):
             super().stopService()  # type: ignore[no-untyped-call]
         self._phases.become(phase, error)
         before = self.state
-        self.outbox.close()
+        self.outbox.close(self._why)
         ready, self._ready = self._ready, []
         self._begin(before)
         before.abandon(self._why)

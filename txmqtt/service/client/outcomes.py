@@ -54,8 +54,16 @@ class Outcomes:
                 state.outgoing.resume(item, promise.packet_id)
             else:
                 state.outgoing.recall(item)
+        known = {promise.key for promise in found.promises} | {outcome.key for outcome in found.outcomes}
         for item in queued:
-            state.outgoing.recall(item)
+            key = state.keys.get(item.ref)
+            if key is not None and key in known:  # it could not be known when the publish was accepted
+                del state.keys[item.ref]
+                answer = state.waiters.waiting.pop(item.ref, None)
+                if answer is not None:
+                    answer.errback(ValueError(f"key is {key!r}, which another publish has"))
+            else:
+                state.outgoing.recall(item)
         for packet_id in found.received:
             state.incoming.resume(packet_id)
         for wish in found.wishes:
