@@ -101,6 +101,24 @@ class PressureTests(StreamTestCase):
         self.come("1", "2", "3")
         self.assertEqual((self.paused, messages.waiting, messages.dropped), (False, 3, 0))
 
+    def test_more_than_the_receive_maximum(self) -> None:
+        """
+        A server that has more under way than we take is let go, with words that say so; 5.0 was told how many that is,
+        on 3.x it is all that is left to do.
+        """
+        for version in (4, 5):
+            with self.subTest(version=version):
+                messages = self.opened(settings={"version": version, "receive_maximum": 3})
+                over = self.client.whenClosed()
+                self.come("1", "2", "3")
+                self.assertFalse(self.transport.disconnecting)
+                self.come("4")
+                self.assertTrue(self.transport.disconnecting)
+                self.lose()
+                words = "more than 3 QoS 1 and 2 messages under way, the Receive Maximum"
+                self.assertIn(words, str(self.successResultOf(over)))
+                self.assertEqual(self.words(messages, 3), ["1", "2", "3"])
+
     def test_verb_resumes(self) -> None:
         """
         Asking something while paused reads on at once; what finds no room until the answer is here is dropped and
