@@ -453,7 +453,12 @@ class LifeTests(ServiceTestCase):
         opening: Deferred[Any] = Deferred()
         store = mock.Mock()
         store.open.return_value = opening
-        store.close.side_effect = lambda: opening.errback(RuntimeError("closed")) or succeed(None)
+
+        def close() -> Deferred[None]:
+            opening.errback(RuntimeError("closed"))
+            return succeed(None)
+
+        store.close = close
         service = self.service(store=store)
         self.assertIs(service.phase, Phase.OPENING)
         self.successResultOf(service.stopService())

@@ -174,8 +174,8 @@ class Lifecycle(Service):
 
     def startService(self) -> None:
         """
-        See C{IService}: connect, and stay connected. While it is stopping it first comes to its end: what is asked until
-        then still fails.
+        See C{IService}: connect, and stay connected. While it is stopping it first comes to its end, and what is asked
+        until then fails.
         """
         if self.running:
             return
