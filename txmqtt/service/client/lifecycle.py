@@ -198,6 +198,7 @@ class Lifecycle(Service):
         self.outcomes.recall(found)
         self.outbox.recalled()
         self._connect()
+        self.outcomes.recalled()
 
     def _unopened(self, failure: Failure) -> None:
         if self._ending:
@@ -304,11 +305,12 @@ class Lifecycle(Service):
 
     def _over(self, phase: Phase, error: Exception | None) -> None:
         self._phases.become(phase, error)
-        before = self.state
+        before, outcomes = self.state, self.outcomes
         self.outbox.close(self._why)
         ready, self._ready = self._ready, []
         self._begin(before)
         before.abandon(self._why)
+        outcomes.close(self._why)
         for waiter in ready:
             waiter.errback(self._why())
         closed, self._closed = self._closed, []
