@@ -382,6 +382,26 @@ class HostileServerTests(SynchronousTestCase):
                 assert client.link.closed is not None
                 self.assertEqual(client.link.closed[0], 0x82)
 
+    def test_less_than_qos_2(self) -> None:
+        """
+        On 3.x a server may take QoS 2 for QoS 1, and that is what is said: it could not announce it. Once it has begun
+        with QoS 2 it has to end it.
+        """
+        for version in (3, 4):
+            with self.subTest(version=version):
+                client = Client(version).opened()
+                client.publish(qos=2)
+                client.hears(Ack(PUBACK, 1))
+                self.assertIsNone(client.link.closed)
+                self.assertEqual(
+                    [event[::2] for event in client.sink.events if "settled" in event], [("settled", 0x01)]
+                )
+                client = Client(version).opened()
+                client.publish(qos=2)
+                client.hears(Ack(PUBREC, 1), Ack(PUBACK, 1))
+                assert client.link.closed is not None
+                self.assertEqual(client.link.closed[0], 0x82)
+
     def test_garbage(self) -> None:
         """
         Bytes that are no MQTT end the conversation, with DISCONNECT where there is one.

@@ -227,10 +227,14 @@ class Sending(Voice):
         item = outgoing.puback(packet.packet_id)
         if item is None:
             return  # an answer to nothing: harmless, and real clients send it after a resumption
+        reason = packet.reason
         if item.qos != 1:
-            raise RemoteProtocolError(f"PUBACK for packet identifier {packet.packet_id}, which is of QoS 2")
+            if not item.sent or item.released or not self._lowers():
+                raise RemoteProtocolError(f"PUBACK for packet identifier {packet.packet_id}, which is of QoS 2")
+            outgoing.finish(item)
+            reason = reasons.GRANTED_QOS_1
         if item.ref:
-            self._settled(item, packet.reason, packet.properties)
+            self._settled(item, reason, packet.properties)
         if self.thirsty or not outgoing.idle:
             self._refill()
 
@@ -361,6 +365,12 @@ class Sending(Voice):
         That a QoS 2 message is about to leave could not be put on record.
         """
         self._not_kept(reason)
+
+    def _lowers(self) -> bool:
+        """
+        Whether the peer may answer QoS 2 as if it were QoS 1.
+        """
+        return False
 
     def _takes(self, item: Outbound) -> bool:
         """

@@ -27,7 +27,7 @@ class MisuseTests(SynchronousTestCase):
             (["-t", "a/+", "-m", "x"], "wildcard '+'"),
             (["-t", "", "-m", "x"], "topic is empty"),
             (["-t", "a", "-L", "mqtt://h/b", "-m", "x"], "expected one of them"),
-            (["-L", "http://h/b", "-m", "x"], "expected mqtt://"),
+            (["-L", "http://h/b", "-m", "x"], "expected mqtt, mqtts"),
             (["-t", "a", "-m", "x", "-q", "3"], "0<=x<=2"),
             (["-t", "a", "-f", "/nonexistent/file"], "does not exist"),
             (["-t", "a", "-m", "x", "-D", "SUBSCRIBE", "user-property", "a", "b"], "'SUBSCRIBE'; expected"),

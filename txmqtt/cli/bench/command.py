@@ -14,7 +14,7 @@ import click
 from txmqtt.cli.bench.plan import HEADER, Plan
 from txmqtt.cli.options.connection import ClientCommand, Connection, connects
 from txmqtt.cli.options.settings import QOS, SECONDS, Setting
-from txmqtt.cli.options.topics import check_filters
+from txmqtt.cli.options.topics import check_filters, topic_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -129,6 +129,8 @@ def _measure(
     plan = Plan(kind=kind, token=os.urandom(8).hex(), count=count or 0, **given)
     if plan.copies and plan.size < HEADER:
         raise click.BadParameter(f"{plan.size}; expected at least {HEADER}, for the time", param_hint="--size")
+    if plan.publishes:
+        topic_of(plan.topic, None, "--topic")
     if connection.persistent:
         raise click.UsageError("-c: what is measured leaves no sessions behind")
     server(connection)  # what is wrong is said before anything starts

@@ -39,11 +39,13 @@ class Lines:
         self._end = end
         self._arrival = Arrival
 
-    def line(self, message: Any) -> bytes:
+    def line(self, message: Any, packet_id: int = 0) -> bytes:
         """
+        What is printed of a message.
+
         @raise ValueError: C{%J}, and its payload is no JSON.
         """
-        return self._template.line(self._arrival(message, time_ns(), getattr(message, "packet_id", 0))) + self._end
+        return self._template.line(self._arrival(message, time_ns(), packet_id)) + self._end
 
 
 def prints(function: F) -> F:

@@ -16,6 +16,11 @@ import click
 from txmqtt.cli.options.file import CONFIG, use_file
 from txmqtt.cli.options.settings import FILE, QOS, ExpiryType, PropertySetting, Setting, VersionType, long_name
 
+#: Where a path is one of a server, and not a topic.
+WEBSOCKET: Final = ("ws", "wss")
+
+_SCHEMES: Final = ("mqtt", "mqtts", *WEBSOCKET, "mqtt+srv", "mqtts+srv")
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -29,6 +34,7 @@ class Connection:
     port: int | None = None
     unix: str | None = None
     url: str | None = field(default=None, repr=False)
+    srv: bool = False
     bind: str | None = None
     proxy: str | None = field(default=None, repr=False)
     header: tuple[str, ...] = field(default=(), repr=False)
@@ -71,16 +77,14 @@ class Connection:
         try:
             url = urlsplit(self.url)
             url.port  # noqa: B018 - judged when it is asked for
-        except ValueError as error:
-            raise click.UsageError(f"-L: {error}") from None
-        if url.scheme not in ("mqtt", "mqtts", "ws", "wss") or not url.hostname:
-            raise click.UsageError(
-                "-L: expected mqtt://, mqtts://, ws:// or wss://, then [user[:password]@]host[:port]"
-            )
-        if url.query or url.fragment:
+        except ValueError:  # in its words may be a password
+            raise click.UsageError("-L can't be read; / : @ # ? in a password are written %2F and so on") from None
+        if url.scheme not in _SCHEMES or not url.hostname:
+            raise click.UsageError(f"-L: expected {', '.join(_SCHEMES)}, then ://[user[:password]@]host[:port]")
+        if url.fragment or (url.query and url.scheme not in WEBSOCKET):
             raise click.UsageError("-L has a query or fragment (? or #); write %3F and %23 within a topic")
-        if self.host is not None or self.port is not None or self.unix is not None:
-            raise click.UsageError("-L says where to connect to; expected neither --host, --port nor --unix")
+        if self.host is not None or self.port is not None or self.unix is not None or self.srv:
+            raise click.UsageError("-L says where to connect to; expected neither --host, --port, --unix nor -S")
         return url
 
     def topic(self) -> str | None:
@@ -88,7 +92,7 @@ class Connection:
         The topic that a URL ends with: C{mqtt://host/topic}. With WebSocket that is the path of its server.
         """
         url = self.parsed()
-        if url is None or url.scheme in ("ws", "wss"):
+        if url is None or url.scheme in WEBSOCKET:
             return None
         return unquote(url.path[1:]) or None
 
@@ -102,6 +106,7 @@ _OPTIONS: Final = (
     _option("-p", "--port", type=click.IntRange(1, 65_535), help="Its port.  [default: 1883, with TLS 8883]"),
     _option("-L", "--url", metavar="URL", help="Both, and the topic: mqtt(s)://[user[:password]@]host[:port]/topic; or "
             "ws(s)://host[:port]/path for WebSocket."),
+    _option("-S", "--srv", is_flag=True, help="The host is a domain; DNS (SRV) says where its servers are."),
     _option("--unix", metavar="PATH", help="Connect to a UNIX socket."),
     _option("-A", "--bind", metavar="ADDRESS", help="Connect from this address of ours."),
     _option("--proxy", metavar="URL", help="Through a proxy: socks5h://[user[:password]@]host[:port] or http://..."),

@@ -4,17 +4,20 @@ From the options of a command to what C{txmqtt.connect} is asked for.
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final, NamedTuple
+from urllib.parse import SplitResult, quote, urlsplit
 
 import click
 
 from txmqtt.cli.exits import Ended, refusal
-from txmqtt.cli.options.connection import Connection, client_id_of, password_of
+from txmqtt.cli.options.connection import WEBSOCKET, Connection, client_id_of, password_of
 from txmqtt.cli.options.properties import Given, read
 from txmqtt.codec.constants import CONNECT, DISCONNECT, MQTT5
 from txmqtt.codec.errors import Refused
 from txmqtt.codec.properties import WILL_PROPERTIES, Properties
 from txmqtt.net.client import MQTTClient
+from txmqtt.net.client_tls import TLS
 from txmqtt.net.connect import connect
 from txmqtt.net.values import Will
 
@@ -28,21 +31,38 @@ _OPTIONS: Final = {
 
 _TLS_PORT: Final = 8883
 
+#: The same with TLS.
+_SECURED: Final = {"mqtt": "mqtts", "ws": "wss", "mqtt+srv": "mqtts+srv"}
+
 
 class Server(NamedTuple):
     """
     A server, and who we are to it.
 
-    @ivar to: its address.
+    @ivar to: its URL.
     @ivar options: the keywords of C{connect}.
     @ivar properties: what C{-D} said for other packets than CONNECT.
     @ivar version: of MQTT.
+    @ivar bind: the address of ours to connect from.
     """
 
-    to: Any
+    to: str
     options: dict[str, Any]
     properties: Given
     version: int
+    bind: str | None = None
+
+    def address(self, reactor: Any) -> Any:
+        """
+        What C{connect} connects to.
+        """
+        if self.bind is None:
+            return self.to
+        from twisted.internet.endpoints import HostnameEndpoint
+
+        url = urlsplit(self.to)
+        port = url.port or (_TLS_PORT if url.scheme == "mqtts" else 1883)
+        return HostnameEndpoint(reactor, url.hostname or "", port, bindAddress=(self.bind, 0))
 
 
 def server(connection: Connection, allowed: tuple[str, ...] = (), **further: Any) -> Server:
@@ -72,32 +92,32 @@ def server(connection: Connection, allowed: tuple[str, ...] = (), **further: Any
         options["password"] = password
     if not options["client_id"] and connection.persistent:
         raise click.UsageError("-c needs a client identifier, under which the server keeps the session: --id")
-    return Server(to, options, properties, connection.version)
+    if connection.bind is not None:
+        _check_bind(connection, to)
+    return Server(to, options, properties, connection.version, connection.bind)
 
 
-def _address(connection: Connection) -> tuple[Any, dict[str, Any]]:
+def _check_bind(connection: Connection, to: str) -> None:
+    if urlsplit(to).scheme not in ("mqtt", "mqtts") or connection.proxy is not None or connection.url is not None:
+        raise click.UsageError("-A goes with --host and --port only; expected no URL, proxy or socket")
+
+
+def _address(connection: Connection) -> tuple[str, dict[str, Any]]:
     """
     Where the server is, and what must be known to get there.
     """
-    url = connection.parsed()
     if connection.unix is not None:
-        if connection.host is not None or connection.port is not None:
-            raise click.UsageError("--unix says where to connect to; expected neither --host nor --port")
-        from urllib.parse import quote
-
-        return f"unix://{quote(connection.unix)}" if connection.unix.startswith("/") else f"unix:{connection.unix}", {}
+        return _unix(connection)
+    url = connection.parsed()
     secure = _secure(connection)
-    found: dict[str, Any] = {}
     if url is not None:
-        scheme = {"mqtt": "mqtts", "ws": "wss"}.get(url.scheme, url.scheme) if secure else url.scheme
-        path = url.path if scheme in ("ws", "wss") else ""
-        to = f"{scheme}://{url.netloc}{path}"
-        secure = scheme in ("mqtts", "wss")
+        scheme = _SECURED.get(url.scheme, url.scheme) if secure else url.scheme
+        to = f"{scheme}://{url.netloc}{_path(url) if scheme in WEBSOCKET else ''}"
     else:
-        host = connection.host or "localhost"
-        host = f"[{host}]" if ":" in host else host
-        to = f"mqtt{'s' if secure else ''}://{host}" + (f":{connection.port}" if connection.port is not None else "")
-    if secure:
+        scheme = ("mqtts" if secure else "mqtt") + ("+srv" if connection.srv else "")
+        to = f"{scheme}://{_place(connection.host or 'localhost', connection.port)}"
+    found: dict[str, Any] = {}
+    if scheme in _SECURED.values():
         found["tls"] = _tls(connection)
     if connection.proxy is not None:
         found["proxy"] = connection.proxy
@@ -106,18 +126,54 @@ def _address(connection: Connection) -> tuple[Any, dict[str, Any]]:
     return to, found
 
 
+def _path(url: SplitResult) -> str:
+    return f"{url.path}?{url.query}" if url.query else url.path
+
+
+def _unix(connection: Connection) -> tuple[str, dict[str, Any]]:
+    if connection.host is not None or connection.port is not None or connection.srv:
+        raise click.UsageError("--unix says where to connect to; expected neither --host, --port nor -S")
+    path = os.path.abspath(connection.unix or "")
+    return f"unix://{quote(path)}", {"tls": _tls(connection)} if _secure(connection) else {}
+
+
+def _place(host: str, port: int | None) -> str:
+    host = f"[{host}]" if ":" in host else host
+    return host if port is None else f"{host}:{port}"
+
+
 def _secure(connection: Connection) -> bool:
     """
     Whether one of the options asks for TLS.
     """
     asked = (connection.cafile, connection.capath, connection.cert, connection.alpn, connection.tls_version)
-    if connection.tls or connection.use_os_certs or connection.insecure or any(asked):
+    if connection.tls or connection.use_os_certs or connection.insecure or connection.ciphers or any(asked):
         return True
     return connection.port == _TLS_PORT
 
 
-def _tls(connection: Connection) -> Any:
-    raise click.UsageError("TLS is not there yet")
+def _tls(connection: Connection) -> TLS:
+    """
+    Whom to trust, and what to show.
+    """
+    trusted = [("--cafile", connection.cafile), ("--capath", connection.capath)]
+    said = [name for name, value in trusted if value] + ["--tls-use-os-certs"] * connection.use_os_certs
+    if len(said) > 1:
+        raise click.UsageError(f"{' and '.join(said)}: expected one of them")
+    if connection.insecure and said:
+        raise click.UsageError(f"--insecure trusts everybody; expected it without {said[0]}")
+    if connection.key is not None and connection.cert is None:
+        raise click.UsageError("--key needs the certificate that it is for: --cert")
+    return TLS(
+        ca=connection.cafile or connection.capath,
+        certificate=connection.cert,
+        key=connection.key,
+        server_name=(connection.host or "localhost") if connection.bind is not None else None,
+        verify=not connection.insecure,
+        alpn=[connection.alpn] if connection.alpn is not None else [],
+        minimum="1.3" if connection.tls_version == "tlsv1.3" else "1.2",
+        ciphers=connection.ciphers or "",
+    )
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -171,9 +227,18 @@ async def dial(reactor: Any, server: Server, **further: Any) -> MQTTClient:
     @raise Ended: the server refused; with the exit status for it.
     """
     try:
-        return await connect(reactor, server.to, **{**server.options, **further})
+        return await connect(reactor, server.address(reactor), **{**server.options, **further})
     except Refused as error:
-        raise Ended(refusal(error.reason, server.version, connecting=True), str(error)) from None
+        raise not_connected(error, server.version) from None
+
+
+def not_connected(error: Exception, version: int) -> Exception:
+    """
+    Why there is no connection, with the exit status of a refusal.
+    """
+    if not isinstance(error, Refused):
+        return error
+    return Ended(refusal(error.reason, version, connecting=True), str(error))
 
 
 async def hang_up(client: MQTTClient, server: Server) -> None:

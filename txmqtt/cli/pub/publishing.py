@@ -6,19 +6,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from txmqtt.cli.exits import FAILED, OK, Ended, refusal
+from txmqtt.cli.lasting import Lasting
 from txmqtt.cli.options.server import Server, dial, hang_up
 from txmqtt.cli.pub.command import Wish
 from txmqtt.cli.pub.lines import Lines, Tap
 from txmqtt.cli.running import Run
 from txmqtt.codec.constants import PUBLISH
-from txmqtt.codec.errors import ConnectionClosed, Refused
+from txmqtt.codec.errors import Refused
+from txmqtt.codec.properties import Properties
 from txmqtt.net.client import MQTTClient
+from txmqtt.service.client import MQTTClientService
 
 
 class Publishing:
@@ -33,21 +36,19 @@ class Publishing:
         self._wish = wish
         self._payload = payload
         self._properties = server.properties.of(PUBLISH)
-        self._status = OK
 
     async def job(self) -> int:
         """
         Publish all there is.
         """
+        if self._wish.lines:
+            return await self._each_line()
         client = await dial(self._reactor, self._server)
         try:
-            if self._wish.lines:
-                await self._each_line(client)
-            else:
-                await self._one(client)
+            await self._one(client)
         finally:
             await hang_up(client, self._server)
-        return self._status
+        return OK
 
     async def _one(self, client: MQTTClient) -> None:
         wish = self._wish
@@ -56,53 +57,86 @@ class Publishing:
                 await deferLater(self._reactor, wish.delay)
             await client.publish(wish.topic, self._payload, wish.qos, wish.retain, self._properties)
 
-    async def _each_line(self, client: MQTTClient) -> None:
+    async def _each_line(self) -> int:
         """
-        Publish lines until there are no more and all that were sent are settled, or the connection ends.
+        Publish lines until there are no more and all that were sent are settled.
         """
-        finished: Deferred[None] = Deferred()
-        tap = Tap()
-        over = False
+        finished: Deferred[int] = Deferred()
 
-        def settled(result: object, size: int) -> None:
-            tap.arrived(size)
-            if isinstance(result, Failure):
-                failed(result)
-            if over and not tap.count and not finished.called:
-                finished.callback(None)
+        def failed(error: Exception) -> None:
+            if not finished.called:
+                finished.errback(error)
 
-        def failed(failure: Failure) -> None:
-            error = failure.value
-            if isinstance(error, ConnectionClosed):
-                end(str(error))
-                return
-            self._run.say(failure.getErrorMessage())
-            if not self._status:
-                self._status = refusal(error.reason, client.version) if isinstance(error, Refused) else FAILED
-
-        def line(data: bytes) -> None:
-            if finished.called:
-                return
-            tap.sent(len(data))
-            publish = client.publish(self._wish.topic, data, self._wish.qos, self._wish.retain, self._properties)
-            publish.addBoth(settled, len(data))
-
-        def end(wrong: str | None) -> None:
-            nonlocal over
-            over = True
-            if finished.called:
-                return
-            if wrong is not None:
-                finished.errback(Failure(Ended(FAILED, wrong)))
-            elif not tap.count:
-                finished.callback(None)
-
-        closed = client.whenClosed()
-        closed.addCallbacks(lambda why: end(str(why)), lambda failure: failure.trap(CancelledError))
-        reader = StandardIO(Lines(line, end), reactor=self._reactor)
-        tap.transport = reader
+        link = Lasting(self._reactor, self._run, self._server, lambda: None, failed)
+        stream = Stream(self._run, link.service, self._wish, self._properties, finished)
+        link.start()
+        reader = StandardIO(Lines(stream.line, stream.end), reactor=self._reactor)
+        stream.tap.transport = reader
         try:
-            await finished
+            return await finished
         finally:
-            closed.cancel()
             reader.loseConnection()
+            await link.leave()
+
+
+class Stream:
+    """
+    Lines on their way to the server.
+
+    @ivar tap: stops standard input while there are many of them.
+    @param finished: fires with the exit status when the last is settled.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        service: MQTTClientService,
+        wish: Wish,
+        properties: Properties | None,
+        finished: Deferred[int],
+    ) -> None:
+        self._run = run
+        self._service = service
+        self._wish = wish
+        self._properties = properties
+        self._finished = finished
+        self._over = False
+        self._status = OK
+        self.tap = Tap()
+
+    def line(self, data: bytes) -> None:
+        """
+        One more.
+        """
+        if self._finished.called:
+            return
+        wish = self._wish
+        self.tap.sent(len(data))
+        publish = self._service.publish(wish.topic, data, wish.qos, wish.retain, self._properties)
+        publish.addErrback(self._failed)
+        publish.addCallback(self._settled, len(data))
+
+    def end(self, wrong: str | None) -> None:
+        """
+        There are no more.
+        """
+        self._over = True
+        if wrong is not None and not self._finished.called:
+            self._finished.errback(Ended(FAILED, wrong))
+        self._look()
+
+    def _failed(self, failure: Failure) -> None:
+        if self._finished.called:  # it is over anyway, and has been said
+            return
+        self._run.say(failure.getErrorMessage())
+        if not self._status:
+            error = failure.value
+            self._status = refusal(error.reason, self._service.version) if isinstance(error, Refused) else FAILED
+
+    def _settled(self, _: object, size: int) -> None:
+        self.tap.arrived(size)
+        self._look()
+
+    def _look(self) -> None:
+        if self._over and not self.tap.count and not self._finished.called:
+            self._finished.callback(self._status)

@@ -52,24 +52,27 @@ def request(connection: Connection, topic: str | None, source: Source, lines: Li
     if connection.version != 5:
         raise click.UsageError("request and response are MQTT 5.0's; expected -V 5")
 
+    from twisted.internet.defer import TimeoutError as TooLate
+
     from txmqtt.cli.options.server import Server, dial, hang_up, server
     from txmqtt.cli.output import Output
-    from txmqtt.cli.request.asking import ask
     from txmqtt.cli.running import Run, run
     from txmqtt.codec.constants import PUBLISH
 
     where = topic_of(topic, connection.topic(), "TOPIC")
     target: Server = server(connection, ("PUBLISH",))
     payload = source.read()
+    if not timeout:
+        raise click.BadParameter("0; expected more than 0 seconds", param_hint="--timeout")
 
     async def job(reactor: Any, running: Run) -> int:
         client = await dial(reactor, target)
         try:
-            answer = await ask(reactor, client, where, payload, qos, timeout, target.properties.of(PUBLISH))
+            answer = await client.request(where, payload, timeout, qos, target.properties.of(PUBLISH))
             out = Output(reactor, running.stop)
             out.write(lines.line(answer))
             out.flush()
-        except TimeoutError as error:
+        except TooLate as error:
             raise Ended(TIMED_OUT, str(error)) from None
         finally:
             await hang_up(client, target)

@@ -4,39 +4,26 @@ What C{txmqtt sub} does: subscribe, print, and go on when the connection is lost
 
 from __future__ import annotations
 
-from contextlib import suppress
 from random import Random
-from typing import Any, Final
+from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.python.failure import Failure
 
 from txmqtt.cli.exits import OK, TIMED_OUT, Ended, refusal
 from txmqtt.cli.formats.command import Lines
-from txmqtt.cli.options.server import Server, dial, hang_up
+from txmqtt.cli.lasting import Lasting
+from txmqtt.cli.options.server import Server
 from txmqtt.cli.output import Output
 from txmqtt.cli.running import Run
 from txmqtt.cli.sub.command import Wish
+from txmqtt.cli.sub.identifiers import Identifiers
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import PUBLISH, SUBSCRIBE, UNSUBSCRIBE
-from txmqtt.codec.errors import MQTTError, Refused
+from txmqtt.codec.errors import Refused
 from txmqtt.codec.topics import matches
-from txmqtt.net.client import MQTTClient
 from txmqtt.net.values import Message
-
-#: Between attempts to connect again, seconds: the first, and the longest.
-_FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 30.0
-
-#: Why a server ends a connection that would only be ended again.
-_FOR_GOOD: Final = (
-    reasons.SESSION_TAKEN_OVER,
-    reasons.NOT_AUTHORIZED,
-    reasons.BANNED,
-    reasons.ADMINISTRATIVE_ACTION,
-    reasons.USE_ANOTHER_SERVER,
-    reasons.SERVER_MOVED,
-)
+from txmqtt.service.client import MQTTClientService
 
 
 class Judge:
@@ -92,59 +79,44 @@ class Listening:
         self._judge = Judge(wish)
         self._enough: Deferred[int] = Deferred()
         self._out = Output(reactor, lambda: self._end(OK))
-        self._client: MQTTClient | None = None
         self._removals: list[Deferred[Any]] = []
+        self._link = Lasting(reactor, run, server, self._connected, self._fail, on_message=self._message)
+        self._identifiers = Identifiers(self._link.service.state.handlers)
 
     async def job(self) -> int:
         """
         Listen until it is enough.
         """
-        keeping = Deferred.fromCoroutine(self._keep())
-        keeping.addErrback(lambda failure: None if self._enough.called else self._enough.errback(failure))
+        self._link.start()
         try:
             return await self._enough
         finally:
-            await self._leave(keeping)
-
-    async def _leave(self, keeping: Deferred[None]) -> None:
-        if self._removals:
-            with suppress(MQTTError):
-                await gatherResults(self._removals, consumeErrors=True)
-        keeping.cancel()
-        self._out.flush()
-        if self._client is not None:
-            await hang_up(self._client, self._server)
+            if self._removals:
+                await DeferredList(self._removals, consumeErrors=True)
+            self._out.flush()
+            await self._link.leave()
 
     def _end(self, status: int) -> None:
         if not self._enough.called:
             self._enough.callback(status)
 
-    async def _keep(self) -> None:
+    def _fail(self, error: Exception | Failure) -> None:
+        if not self._enough.called:
+            self._enough.errback(error)
+
+    def _connected(self) -> None:
         """
-        Keep a connection, with our subscriptions on it.
+        For the first time; from then on the service has our subscriptions restored.
         """
-        self._client = client = await dial(self._reactor, self._server, on_message=self._message)
         if self._wish.timeout is not None:
-            self._reactor.callLater(self._wish.timeout, self._late)
-        while True:
-            await self._ask(client)
-            why = await client.whenClosed()
-            if why.reason in _FOR_GOOD:
-                raise Ended(why.reason, str(why))
-            self._run.say(f"{why}; connecting again")
-            self._client = client = await self._again()
+            self._reactor.callLater(self._wish.timeout, lambda: self._fail(Ended(TIMED_OUT, "time is up")))
+        asking = Deferred.fromCoroutine(self._ask(self._link.service))
+        asking.addErrback(self._not_asked)
 
-    async def _again(self) -> MQTTClient:
-        pause = _FIRST_PAUSE
-        while True:
-            await deferLater(self._reactor, pause)
-            try:
-                return await dial(self._reactor, self._server, on_message=self._message)
-            except (MQTTError, OSError) as error:
-                self._run.say(f"{error}; trying again")
-            pause = min(pause * 2, _LONGEST_PAUSE)
+    def _not_asked(self, failure: Failure) -> None:
+        self._fail(failure)
 
-    async def _ask(self, client: MQTTClient) -> None:
+    async def _ask(self, client: MQTTClientService) -> None:
         """
         Subscribe and unsubscribe.
         """
@@ -182,7 +154,7 @@ class Listening:
             self._remove(message)
         if self._judge.prints(message):
             try:
-                self._out.write(self._lines.line(message))
+                self._out.write(self._lines.line(message, self._identifiers.latest))
             except ValueError as error:
                 self._run.say(str(error))
         if self._judge.over:
@@ -190,12 +162,7 @@ class Listening:
         return None
 
     def _remove(self, message: Message) -> None:
-        assert self._client is not None
         said = self._server.properties.of(PUBLISH)
-        removal = self._client.publish(message.topic, b"", 1, True, said)
+        removal = self._link.service.publish(message.topic, b"", 1, True, said)
         removal.addErrback(lambda failure: self._run.say(f"{message.topic}: {failure.getErrorMessage()}"))
         self._removals.append(removal)
-
-    def _late(self) -> None:
-        if not self._enough.called:
-            self._enough.errback(Ended(TIMED_OUT, "time is up"))
