@@ -110,7 +110,7 @@ class PublishAndSubscribeTests(CommandCase):
         printed = []
         for each, number in ((ours, signal.SIGINT), (theirs, signal.SIGINT)):
             assert each.process.stdout is not None
-            lines = []
+            lines: list[bytes] = []
             while not lines or not lines[-1].startswith(b"cli/end"):
                 lines.append(each.process.stdout.readline())
             each.process.send_signal(number)

@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.net.receiving.test_stream import StreamTestCase
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
-from txmqtt.codec.packets import Ack, Pingreq, Pingresp, Publish, Suback
+from txmqtt.codec.packets import Ack, Pingreq, Pingresp, Publish, Suback, Subscribe
+from txmqtt.codec.properties import Properties
 from txmqtt.net.receiving.stream import Messages
 
 
@@ -60,6 +61,25 @@ class PressureTests(StreamTestCase):
         self.assertEqual(self.words(messages, 2), ["1", "2"])
         self.clock.advance(0)
         self.assertEqual(self.words(messages, 4), ["3", "4", "5", "6"])
+
+    def test_request(self) -> None:
+        """
+        A reader that asks somebody else in between gets the response, however full its buffer is.
+        """
+        self.full()
+        self.said()
+        answer = self.client.request("t", b"p")
+        (subscribe,) = self.said()
+        assert isinstance(subscribe, Subscribe)
+        self.assertFalse(self.paused)
+        self.hears(Suback(subscribe.packet_id, [2]))
+        (request,) = self.said()
+        assert isinstance(request, Publish) and request.properties is not None
+        self.assertFalse(self.paused)
+        said = Properties(correlation_data=request.properties.correlation_data)
+        self.hears(Publish(subscribe.subscriptions[0].filter, b"r", properties=said))
+        self.assertEqual(self.successResultOf(answer).payload, b"r")
+        self.assertTrue(self.paused)
 
     def test_dropping(self) -> None:
         """

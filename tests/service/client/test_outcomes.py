@@ -7,9 +7,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from tests.service.client.support import ServiceTestCase
 from tests.service.support import scratch
-from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClientService, Phase, Refused
+from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClientService, Phase, ReasonCode, Refused
 from txmqtt.codec.packets import Connect, Subscribe
 from txmqtt.testing import MQTTWorld
 
@@ -72,6 +74,30 @@ class OutcomeTests(StoreTestCase):
         with self.assertRaises(KeyError):
             again.outcome("never")
 
+    def test_asked_early(self) -> None:
+        """
+        Whoever asks before the store has been read is told when it has; when the service stops, whoever still waits.
+        """
+        service = self.kept()
+        self.world.run(service.post("t", b"", 1, key="done"))
+        self.world.refuse()
+        self.world.connection("me").cut()
+        self.world.run(service.post("t", b"", 1, key="waits"))
+        self.end(service)
+        again = self.kept(start=False)
+        asked = {key: again.outcome(key) for key in ("done", "waits", "never")}
+        for answer in asked.values():
+            self.assertNoResult(answer)
+        again.startService()
+        self.world.flush()
+        self.assertIs(self.successResultOf(asked["done"]).reason, ReasonCode.NO_MATCHING_SUBSCRIBERS)
+        self.failureResultOf(asked["never"], KeyError)
+        self.assertNoResult(asked["waits"])
+        self.end(again)
+        self.failureResultOf(asked["waits"], ConnectionClosed)
+        self.world.up()
+        self.assertIs(self.world.run(self.kept().outcome("waits")).reason, ReasonCode.NO_MATCHING_SUBSCRIBERS)
+
     def test_failed(self) -> None:
         """
         A failure is told as one.
@@ -130,7 +156,7 @@ class OutcomeTests(StoreTestCase):
         """
         Path(self.path).write_bytes(b"this is no database" * 100)
         service = self.kept(start=False)
-        waiting = [service.publish("t", b"", 1), service.whenReady(), service.post("t", b"", 1)]
+        waiting: list[Deferred[Any]] = [service.publish("t", b"", 1), service.whenReady(), service.post("t", b"", 1)]
         service.startService()
         self.world.flush()
         self.assertIs(service.phase, Phase.GIVEN_UP)
