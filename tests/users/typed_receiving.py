@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from twisted.internet.task import deferLater
 
-from txmqtt import Message, MQTTClient
+from txmqtt import Message, Messages, MQTTClient
 from txmqtt.net.receiving.figures import Figures
-from txmqtt.net.receiving.stream import Messages
 from txmqtt.net.receiving.terms import HandlingOptions
 from txmqtt.testing import MQTTWorld
 
