@@ -108,10 +108,13 @@ class Traffic(MQTTProtocol):
     @property
     def awaits(self) -> bool:
         """
-        The server has something to say that is waited for.
+        The server, or another client through it, has something to say that is waited for.
         """
         session = self.session
-        return session.phase != OPEN or session.awaits or session.proving
+        if session.phase != OPEN or session.awaits or session.proving:
+            return True
+        requests = self.state.requests
+        return requests is not None and len(requests) > 0
 
     def stop_reading(self) -> None:
         """

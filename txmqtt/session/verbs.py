@@ -56,7 +56,6 @@ class Verbs(Conversation):
     @ivar session_expiry: how long the server was asked to keep the session, seconds.
     @ivar lasting: the publishes belong to somebody who outlives the session: when the server has lost it, what was sent
         there is sent anew.
-    @ivar kept: each step of the books is put on record (C{ClientSink.sending} and what follows it).
     @ivar downgrade: what the server does not take at this QoS, or not as retained, is sent as it takes it.
     """
 
@@ -79,7 +78,6 @@ class Verbs(Conversation):
         self.session_expiry = 0
         self._keepalive: Keepalive | None = None
         self.lasting = False
-        self.kept = False
         self.downgrade = False
         self._pings: deque[int] = deque()  # who waits for a PINGRESP, oldest first; 0 is the keep-alive
 
@@ -107,7 +105,8 @@ class Verbs(Conversation):
         @return: the message on its way; None at QoS 0, which has no way back.
         @raise LocalProtocolError: the server does not take it, or the queue is full.
         """
-        self._must_be_open("publish")
+        if self.phase != OPEN:
+            self._must_be_open("publish")
         if self.choosy:
             if self.downgrade:
                 qos, retain = self._lowered(qos, retain)

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from tests.service.client.support import ServiceTestCase
 from tests.service.support import scratch
-from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClientService, Phase, Refused
+from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClientService, Phase, ReasonCode, Refused
 from txmqtt.codec.packets import Connect, Subscribe
 from txmqtt.testing import MQTTWorld
 
@@ -73,6 +73,30 @@ class OutcomeTests(StoreTestCase):
             again.outcome("second")
         with self.assertRaises(KeyError):
             again.outcome("never")
+
+    def test_asked_early(self) -> None:
+        """
+        Whoever asks before the store has been read is told when it has; when the service stops, whoever still waits.
+        """
+        service = self.kept()
+        self.world.run(service.post("t", b"", 1, key="done"))
+        self.world.refuse()
+        self.world.connection("me").cut()
+        self.world.run(service.post("t", b"", 1, key="waits"))
+        self.end(service)
+        again = self.kept(start=False)
+        asked = {key: again.outcome(key) for key in ("done", "waits", "never")}
+        for answer in asked.values():
+            self.assertNoResult(answer)
+        again.startService()
+        self.world.flush()
+        self.assertIs(self.successResultOf(asked["done"]).reason, ReasonCode.NO_MATCHING_SUBSCRIBERS)
+        self.failureResultOf(asked["never"], KeyError)
+        self.assertNoResult(asked["waits"])
+        self.end(again)
+        self.failureResultOf(asked["waits"], ConnectionClosed)
+        self.world.up()
+        self.assertIs(self.world.run(self.kept().outcome("waits")).reason, ReasonCode.NO_MATCHING_SUBSCRIBERS)
 
     def test_failed(self) -> None:
         """

@@ -128,7 +128,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
 
     @staticmethod
     def _opened_later(store: Any, reactor: Any, seconds: Callable[[], float]) -> Store | None:
-        if store is None or hasattr(store, "open"):
+        if not isinstance(store, str | PathLike):
             found: Store | None = store
             return found
         from txmqtt.backends.client import ClientStore  # most do without
@@ -273,10 +273,13 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         """
         How a publish ended, or will end, that was given this key, perhaps by an earlier life of the program.
 
-        @return: fires as the Deferred of that publish would have.
+        Asked before the store has been read, as from before the start, it waits for that.
+
+        @return: fires as the Deferred of that publish would have; what failed without a word of the server, because it
+            expired, for example, is C{Refused} here. Fails with C{KeyError} when there is none in the store.
         @raise KeyError: there is none, or it was told before.
         """
-        return self.outcomes.find(key)
+        return self.outcomes.find(key) if self.phase is not Phase.GIVEN_UP else fail(self._why())
 
     def reauthenticate(self) -> Deferred[None]:
         """
