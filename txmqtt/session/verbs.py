@@ -210,10 +210,6 @@ class Verbs(Conversation):
         if self.sent_aliases is not None:
             self.sent_aliases.bind(topic)
 
-    def _lowers(self) -> bool:
-        # RabbitMQ has no QoS 2 (seen with 3.10), and 3.x no way to say so before.
-        return self.version < MQTT5
-
     def _settled(self, item: Outbound, reason: int, properties: Properties | None) -> None:
         self.sink.settled(self, item, reason, properties)
 
