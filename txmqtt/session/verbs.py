@@ -98,8 +98,7 @@ class Verbs(Conversation):
         @return: the message on its way; None at QoS 0, which has no way back.
         @raise LocalProtocolError: the server does not take it, or the queue is full.
         """
-        if self.phase != OPEN:
-            self._must_be_open("publish")
+        self._must_be_open("publish")
         if self.choosy:
             if self.downgrade:
                 qos, retain = self._lowered(qos, retain)
