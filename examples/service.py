@@ -1,5 +1,5 @@
 """
-How a program stays connected: it publishes and subscribes whether there is a connection or not, and nothing is lost.
+How a program stays connected: it subscribes and publishes whether there is a connection at that moment or not.
 
 Run it, stop the broker and start it again: python service.py mqtt://localhost
 """
