@@ -36,7 +36,7 @@ def main() -> None:
     with fresh_folder("/tmp") as folder, a_broker(folder, words.broker or client.broker) as broker:
         for qos in map(int, words.qos.split(",")):
             task = {"port": broker.port, "verb": "publish", "qos": qos, "version": words.version}
-            task |= {"window": WINDOW, "step": 0, "payload": 64}
+            task |= {"window": WINDOW, "step": 0, "payload": 64, "warm": WINDOW}
             few, many = (client.run({**task, "count": count}).memory for count in (words.few, words.many))
             grown |= many > few + _NOISE
             print(f"{client.name}, QoS {qos}: {few} KiB after {words.few}, {many} after {words.many}", flush=True)

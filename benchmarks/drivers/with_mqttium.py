@@ -12,8 +12,8 @@ from task import GO, TOPIC, Task
 task = Task()
 
 
-def messages() -> Iterator[PublishMessage]:
-    for _ in range(task.count):
+def messages(count: int) -> Iterator[PublishMessage]:
+    for _ in range(count):
         yield PublishMessage(TOPIC, task.payload, task.qos)
 
 
@@ -31,18 +31,22 @@ async def main() -> None:
         received += 1
         if received % task.step == 0:
             client.publish_nowait(GO)
-            if received == task.count:
+            if received == task.warm:
+                task.mark()
+            elif received == task.total:
+                task.mark()
                 done.set()
 
     client.on_message = on_message
     await client.connect("127.0.0.1", task.port)
-    if task.publish:
-        batch = await client.publish_many(messages())
+    for count in (task.warm, task.total - task.warm) if task.publish else ():
+        batch = await client.publish_many(messages(count))
         await batch.wait()
         if not task.qos:
             last = await client.publish(TOPIC, task.payload, qos=1)
             await last.wait()
-    else:
+        task.mark()
+    if not task.publish:
         await client.subscribe(TOPIC, qos=task.qos)
         client.publish_nowait(GO)
         await done.wait()

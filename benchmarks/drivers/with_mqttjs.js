@@ -7,25 +7,40 @@ const task = JSON.parse(process.argv[process.argv.length - 1]);
 const payload = Buffer.alloc(task.payload);
 const client = mqtt.connect(`mqtt://127.0.0.1:${task.port}`, { protocolVersion: task.version, reconnectPeriod: 0 });
 
-function end() {
-  client.end();
+const total = task.warm + task.count;
+
+function mark() {
+  const used = process.cpuUsage();
+  console.log((used.user + used.system) / 1e6);
 }
 
 // As many publishes under way as the window has room for: each acknowledgement makes the next.
-function publishInWindow() {
+function publishInWindow(count, done) {
   const options = { qos: task.qos };
   let published = 0, acknowledged = 0;
   function next(error) {
     if (error) throw error;
     acknowledged++;
-    if (published < task.count) publish();
-    else if (acknowledged === task.count) end();
+    if (published < count) publish();
+    else if (acknowledged === count) done();
   }
   function publish() {
     published++;
     client.publish(TOPIC, payload, options, next);
   }
-  while (published < Math.min(task.window, task.count)) publish();
+  while (published < Math.min(task.window, count)) publish();
+}
+
+function publishAtMostOnce(count, done) {
+  const options = { qos: 0 };
+  let published = 0;
+  (function some() {
+    while (published < count) {
+      client.publish(TOPIC, payload, options);
+      if (++published % task.window === 0) return setImmediate(some); // let it write
+    }
+    client.publish(TOPIC, payload, { qos: 1 }, done);
+  })();
 }
 
 function receive() {
@@ -34,7 +49,8 @@ function receive() {
     received++;
     if (received % task.step === 0) {
       client.publish(GO, "");
-      if (received === task.count) end();
+      if (received === task.warm || received === total) mark();
+      if (received === total) client.end();
     }
   });
   client.subscribe(TOPIC, { qos: task.qos }, () => client.publish(GO, ""));
@@ -42,17 +58,13 @@ function receive() {
 
 client.on("error", (error) => { throw error; });
 client.once("connect", () => {
-  if (task.verb === "receive") receive();
-  else if (task.qos) publishInWindow();
-  else {
-    const options = { qos: 0 };
-    let published = 0;
-    (function some() {
-      while (published < task.count) {
-        client.publish(TOPIC, payload, options);
-        if (++published % task.window === 0) return setImmediate(some); // let it write
-      }
-      client.publish(TOPIC, payload, { qos: 1 }, end);
-    })();
-  }
+  if (task.verb === "receive") return receive();
+  const publish = task.qos ? publishInWindow : publishAtMostOnce;
+  publish(task.warm, () => {
+    mark();
+    publish(task.count, () => {
+      mark();
+      client.end();
+    });
+  });
 });

@@ -9,6 +9,7 @@ task = Task()
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=task.version)
 client.max_inflight_messages_set(task.window)
 client.max_queued_messages_set(0)
+goal = task.warm
 published = acknowledged = received = 0
 
 
@@ -19,12 +20,22 @@ def publish() -> None:
 
 
 def on_publish(*_: object) -> None:
-    global acknowledged
+    global acknowledged, goal
     acknowledged += 1
-    if published < task.count:
+    if published < goal:
         publish()
-    elif acknowledged == task.count:
+    elif acknowledged == task.total:
+        task.mark()
         client.disconnect()
+    elif acknowledged == goal:
+        task.mark()
+        goal = task.total
+        fill()
+
+
+def fill() -> None:
+    for _ in range(min(task.window, goal - published)):
+        publish()
 
 
 def on_connect(*_: object) -> None:
@@ -32,8 +43,7 @@ def on_connect(*_: object) -> None:
         client.subscribe(TOPIC, task.qos)
     elif task.qos:
         client.on_publish = on_publish
-        for _ in range(min(task.window, task.count)):
-            publish()
+        fill()
 
 
 def on_message(*_: object) -> None:
@@ -41,7 +51,10 @@ def on_message(*_: object) -> None:
     received += 1
     if received % task.step == 0:
         client.publish(GO)
-        if received == task.count:
+        if received == task.warm:
+            task.mark()
+        elif received == task.total:
+            task.mark()
             client.disconnect()
 
 
@@ -52,8 +65,12 @@ client.connect("127.0.0.1", task.port)
 if task.publish and not task.qos:
     while not client.is_connected():
         client.loop()
-    for _ in range(task.count):
-        client.publish(TOPIC, task.payload)
-    client.on_publish = lambda *_: client.disconnect()
-    client.publish(TOPIC, task.payload, 1)
+    for count in (task.warm, task.total - task.warm):
+        for _ in range(count):
+            client.publish(TOPIC, task.payload)
+        last = client.publish(TOPIC, task.payload, 1)
+        while not last.is_published():
+            client.loop()
+        task.mark()
+    client.disconnect()
 client.loop_forever()

@@ -11,10 +11,11 @@ from txmqtt import MQTTClient, connect
 task = Task()
 
 
-async def publish_at_most_once(client: MQTTClient) -> None:
-    for _ in range(task.count):
+async def publish_at_most_once(client: MQTTClient, count: int) -> None:
+    for _ in range(count):
         await client.publish(TOPIC, task.payload)
     await client.publish(TOPIC, task.payload, qos=1)
+    task.mark()
 
 
 class Window:
@@ -22,11 +23,12 @@ class Window:
     As many publishes under way as the window has room for: each acknowledgement makes the next.
     """
 
-    def __init__(self, client: MQTTClient) -> None:
+    def __init__(self, client: MQTTClient, count: int) -> None:
         self.done: Deferred[None] = Deferred()
         self._client = client
+        self._count = count
         self._published = self._acknowledged = 0
-        for _ in range(min(task.window, task.count)):
+        for _ in range(min(task.window, count)):
             self._publish()
 
     def _publish(self) -> None:
@@ -35,9 +37,10 @@ class Window:
 
     def _next(self, _: object) -> None:
         self._acknowledged += 1
-        if self._published < task.count:
+        if self._published < self._count:
             self._publish()
-        elif self._acknowledged == task.count:
+        elif self._acknowledged == self._count:
+            task.mark()
             self.done.callback(None)
 
 
@@ -51,7 +54,10 @@ class Receiver:
         self._received += 1
         if self._received % task.step == 0:
             self._client.publish(GO)
-            if self._received == task.count:
+            if self._received == task.warm:
+                task.mark()
+            elif self._received == task.total:
+                task.mark()
                 self.done.callback(None)
 
 
@@ -62,10 +68,11 @@ async def main(reactor: object) -> None:
         await client.subscribe(TOPIC, receiver.message, qos=task.qos)
         await client.publish(GO)
         await receiver.done
-    elif task.qos:
-        await Window(client).done
-    else:
-        await publish_at_most_once(client)
+    for count in (task.warm, task.total - task.warm) if task.publish else ():
+        if task.qos:
+            await Window(client, count).done
+        else:
+            await publish_at_most_once(client, count)
     await client.disconnect()
 
 

@@ -10,6 +10,7 @@ from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 
+from tests.service.support import scratch
 from tests.testing.support import WorldTestCase, payloads
 from txmqtt import (
     ConnectionClosed,
@@ -305,3 +306,21 @@ class ServiceTests(WorldTestCase):
         self.assertIsNot(service.phase, Phase.CONNECTED)
         self.mqtt.run(service.whenReady(), within=10)
         self.assertEqual([connection.client_id for connection in self.mqtt.connections], ["s", "s"])
+
+    def test_store(self) -> None:
+        """
+        What an application promised before it was started again is kept, without threads and without waiting.
+        """
+        store = scratch(self) / "promises"
+        service = self.mqtt.service(client_id="s", store=store)
+        self.assertIs(service.phase, Phase.CONNECTED)
+        self.mqtt.down()
+        promised = service.publish("t", b"p", qos=2, key="one")
+        self.mqtt.flush()
+        self.mqtt.run(service.stopService())
+        self.failureResultOf(promised)
+        self.mqtt.up()
+        seen = self.mqtt.watch("t")
+        service = self.mqtt.service(client_id="s", store=store)
+        self.assertEqual(self.mqtt.run(service.outcome("one")).reason, 0)
+        self.assertEqual(payloads(seen), [b"p"])

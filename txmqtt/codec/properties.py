@@ -195,8 +195,8 @@ _LEGAL: Final = [[law for law in TABLE if law.kinds >> kind & 1] for kind in ran
 _LEGAL_BITS: Final = [sum([1 << law.identifier for law in rows]) for rows in _LEGAL]
 _USER_PROPERTY: Final = bytes((USER_PROPERTY,))
 
-#: Properties that only name subscriptions, by their bytes: a client gets them with every message. So many are
-#: remembered, and none that are longer, bytes.
+#: Properties that only name subscriptions, by their bytes with the length: a client gets them with every message. So
+#: many are remembered, and none that are longer, bytes.
 _naming: Final[dict[bytes, Properties]] = {}
 _NAMINGS: Final = 1_024
 _NAMING_SIZE: Final = 16
@@ -212,17 +212,20 @@ def decode(buffer: bytes, position: int, end: int, kind: int) -> tuple[Propertie
     @return: the properties, None where there are none, and the position after them. What a PUBLISH says besides naming
         subscriptions is its own; where it says no more than that, others that name the same have the same object.
     """
+    start = position
+    naming = kind == PUBLISH and position + 1 < end and buffer[position + 1] == SUBSCRIPTION_IDENTIFIER
+    if naming:
+        stop = position + 1 + buffer[position]
+        if stop <= end:
+            known = _naming.get(buffer[position:stop])
+            if known is not None:
+                return known, stop
     size, position = varint(buffer, position, end, "property length")
     if size == 0:
         return None, position
     stop = position + size
     if stop > end:
         raise malformed(f"property length {size}, but {end - position} bytes left in the packet")
-    naming = kind == PUBLISH and size <= _NAMING_SIZE and buffer[position] == SUBSCRIPTION_IDENTIFIER
-    if naming:
-        known = _naming.get(buffer[position:stop])
-        if known is not None:
-            return known, stop
     found = Properties()
     seen = 0
     pairs: list[tuple[str, str]] | None = None
@@ -285,10 +288,10 @@ def decode(buffer: bytes, position: int, end: int, kind: int) -> tuple[Propertie
         found.user_properties = tuple(pairs)
     if found.authentication_data is not None and found.authentication_method is None:
         raise RemoteProtocolError("authentication_data without authentication_method")
-    if naming and seen == 1 << SUBSCRIPTION_IDENTIFIER:
+    if naming and size <= _NAMING_SIZE and seen == 1 << SUBSCRIPTION_IDENTIFIER:
         if len(_naming) >= _NAMINGS:
             _naming.clear()
-        _naming[buffer[stop - size : stop]] = found
+        _naming[buffer[start:stop]] = found
     return found, position
 
 

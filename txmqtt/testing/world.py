@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
+from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
 from twisted.cred.portal import IRealm, Portal
@@ -154,13 +155,16 @@ class MQTTWorld:
         """
         return self.run(self.connect(**options))
 
-    def service(self, *, retry: Retry = _RETRY, **options: Unpack[Options]) -> MQTTClientService:
+    def service(
+        self, *, retry: Retry = _RETRY, store: str | PathLike[str] | None = None, **options: Unpack[Options]
+    ) -> MQTTClientService:
         """
         A client that connects again and again. It is started, and stopped when the world is closed.
 
         @param retry: as with C{MQTTClientService}, but nothing is left to chance: after 1, 2, 4 seconds and so on.
+        @param store: a file, which is written to in the test's own thread.
         """
-        service = MQTTClientService(self.endpoint(), reactor=self.clock, retry=retry, **options)
+        service = MQTTClientService(self.endpoint(), reactor=self.clock, retry=retry, store=store, **options)
         self._services.append(service)
         service.startService()
         self.flush()

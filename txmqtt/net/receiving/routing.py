@@ -21,8 +21,9 @@ from txmqtt.net.receiving.receivers import Callback, Receiver
 _REMEMBERED = 4_096
 _LENGTH = 256
 
-#: The identifiers that we give: small, because each costs its bytes in every message, and above those that users like.
-_FIRST, _LAST = 100, 16_383
+#: The identifiers that we give: small, because each costs its bytes in every message, and above those that users like;
+#: larger ones, up to what there is, only to somebody who has thousands.
+_FIRST, _SMALL, _LAST = 100, 16_383, 268_435_455
 
 #: The topic, the callback if calling it is all there is to do, and who else gets the message.
 Route = tuple[str, Callback | None, tuple[Receiver, ...]]
@@ -77,8 +78,9 @@ class Routing:
             one = have.pop()
             if one and self._taken[one] == len(filters):
                 return one
+        last = _SMALL if len(self._taken) < _SMALL // 2 else _LAST
         while True:
-            self._last = self._last + 1 if self._last < _LAST else _FIRST
+            self._last = self._last + 1 if self._last < last else _FIRST
             if self._last not in self._taken:
                 return self._last
 

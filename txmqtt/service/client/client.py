@@ -128,7 +128,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
 
     @staticmethod
     def _opened_later(store: Any, reactor: Any, seconds: Callable[[], float]) -> Store | None:
-        if store is None or hasattr(store, "open"):
+        if not isinstance(store, str | PathLike):
             found: Store | None = store
             return found
         from txmqtt.backends.client import ClientStore  # most do without
