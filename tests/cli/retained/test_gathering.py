@@ -65,7 +65,8 @@ class GatherTests(SynchronousTestCase):
             self.assertNoResult(found)
         self.client.on_message(Message("live", b"", 0, False, False))
         self.clock.advance(0.5)
-        self.assertEqual(list(self.successResultOf(found)), ["a", "d"])
+        came: Any = self.successResultOf(found)
+        self.assertEqual(list(came), ["a", "d"])
 
     def test_clear(self) -> None:
         """
