@@ -25,7 +25,7 @@ HOME = str(Path(txmqtt.__file__ or "").resolve().parent.parent)
 #: The processor of the brokers and that of the load: 0 and 1, or the first two that this process may use.
 BROKERS, LOAD = (sorted(os.sched_getaffinity(0)) * 2)[:2]
 
-_TWISTD = [sys.executable, "-c", "import sys; sys.argv[0] = 'twistd'; from twisted.scripts.twistd import run; run()"]
+_TWISTD = "import sys; sys.argv[0] = 'twistd'; from twisted.scripts.twistd import run; run()"
 
 #: So that nothing is ever refused, however much is left waiting.
 UNLIMITED = ("--max-queued-messages", str(2**40), "--max-queued-bytes", str(2**50))
@@ -165,16 +165,19 @@ class Broker:
         return (self.folder / "said.log").read_text(errors="replace")[-3000:]
 
 
-def ours(folder: Path, store: str, durability: str, *options: str) -> Broker:
+def ours(folder: Path, store: str, durability: str, *options: str, python: str | None = None) -> Broker:
     """
     C{twistd mqtt-broker}, not yet started.
 
     @param store: "memory", or the name of a file.
+    @param python: the interpreter of an installation; None: this one's, with our package.
     """
     port = free_port()
     listen = f"tcp:{port}:interface=127.0.0.1"
     kept = ["--state-dir", str(folder), "--store", store, "--durability", durability]
-    return Broker([*_TWISTD, "-n", "--pidfile=", "mqtt-broker", "--listen", listen, *kept, *options], folder, port)
+    command = [python or sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "mqtt-broker", "--listen", listen]
+    environment = None if python is None else {**os.environ, "PYTHONPATH": ""}
+    return Broker([*command, *kept, *options], folder, port, environment)
 
 
 def mosquitto(folder: Path) -> Broker | None:

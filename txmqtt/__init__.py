@@ -9,8 +9,10 @@ from txmqtt.codec.errors import (
     LocalProtocolError,
     MQTTError,
     ProtocolError,
+    ProxyFailure,
     Refused,
     RemoteProtocolError,
+    TLSFailure,
 )
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
@@ -50,12 +52,14 @@ __all__ = [
     "Policy",
     "Properties",
     "ProtocolError",
+    "ProxyFailure",
     "QoS",
     "Realm",
     "ReasonCode",
     "Refused",
     "RemoteProtocolError",
     "Retry",
+    "TLSFailure",
     "User",
     "Will",
     "__version__",

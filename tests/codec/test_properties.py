@@ -131,6 +131,35 @@ class DecodeTests(SynchronousTestCase):
                         self.assertEqual(self.refused(data, kind).reason, 0x82)
         self.assertEqual(self.refused(spell('[ 15 "m" 16 "d" 16 "d" ]'), AUTH).reason, 0x82)
 
+    def test_naming_subscriptions(self) -> None:
+        """
+        What a PUBLISH says when it only names subscriptions is remembered, so that it costs little, and read right
+        however often, by whatever neighbours, and however much there is of it.
+        """
+        for _ in range(2):
+            for said, expected in (
+                ("0b64", (100,)),
+                ("0b65", (101,)),
+                ("0b8001", (128,)),
+                ("0b640b65", (100, 101)),
+                ("0b650b64", (101, 100)),
+                ("0b64" * 20, (100,) * 20),
+            ):
+                with self.subTest(said=said):
+                    body = bytes.fromhex(said)
+                    found, end = decode(b"-" + bytes((len(body),)) + body + b"\x0b\x01", 1, len(body) + 4, PUBLISH)
+                    self.assertEqual((found, end), (Properties(subscription_identifiers=expected), len(body) + 2))
+            mixed, _ = decode(bytes.fromhex("080b64 260001 610000"), 0, 9, PUBLISH)
+            self.assertEqual(mixed, Properties(subscription_identifiers=(100,), user_properties=(("a", ""),)))
+            for wrong in ("020b00", "010b", "030b8000", "020b80"):
+                with self.subTest(wrong=wrong), self.assertRaises(RemoteProtocolError):
+                    decode(bytes.fromhex(wrong), 0, len(wrong) // 2, PUBLISH)
+        for number in range(1, 3_000):
+            body = encode(Properties(subscription_identifiers=(number,)), PUBLISH)
+            found, _ = decode(body, 0, len(body), PUBLISH)
+            assert found is not None
+            self.assertEqual(found.subscription_identifiers, (number,))
+
     def test_cut_off(self) -> None:
         """
         A property that goes on after the property length is malformed, even where the packet has more bytes.

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -125,9 +126,12 @@ class Running:
     """
     A process that we started, with what it says in a file.
 
+    @cvar leads: it leads a group of processes, which are killed with it.
     @ivar folder: where it runs; gone when it is stopped.
     @ivar log: all that it has said.
     """
+
+    leads = False
 
     def __init__(
         self, command: list[str], folder: Path | None = None, surroundings: Mapping[str, str] | None = None
@@ -136,16 +140,36 @@ class Running:
         @param surroundings: what it finds in its environment besides ours.
         """
         self.folder = folder or Path(mkdtemp(prefix="txmqtt-"))
+        self._command = command
+        self._surroundings = {**environment(self.folder), **(surroundings or {})}
         self._said = self.folder / "said.log"
+        self.again()
+
+    def again(self) -> None:
+        """
+        Start it, on what the last one left, which must have ended.
+        """
         with self._said.open("wb") as said:
             self.process = subprocess.Popen(
-                command,
+                self._command,
                 cwd=self.folder,
-                env={**environment(self.folder), **(surroundings or {})},
+                env=self._surroundings,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
+                start_new_session=self.leads,
             )
+
+    def die(self) -> None:
+        """
+        kill -9.
+        """
+        if self.leads:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        else:
+            self.process.kill()
+        self.process.wait()
 
     @property
     def log(self) -> str:

@@ -1,269 +1,82 @@
 """
-Our client and real brokers: mosquitto, and our own.
+Our client and real servers: mosquitto, our own, NATS and RabbitMQ.
 """
 
 from __future__ import annotations
 
-from itertools import count
+import contextlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from unittest import SkipTest
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import Certificate, optionsForClientTLS
-from twisted.internet.task import deferLater
 from twisted.protocols.portforward import ProxyFactory, ProxyServer
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from tests.end_to_end.support import Mosquitto, OurBroker, free_port, mosquitto, our_broker
+from tests.end_to_end.client_promises import VERSIONS, Inbox, ServerTests, unique
+from tests.end_to_end.servers import NatsServer, Server, mosquitto_server, nats, our_server, rabbit
+from tests.end_to_end.support import Mosquitto, free_port
 from tests.end_to_end.test_broker_tls import certificate
-from txmqtt import ConnectionClosed, Message, MQTTClient, Properties, ReasonCode, Refused, Will, connect
+from txmqtt import ConnectionClosed, MQTTClientService, Phase, ReasonCode, Refused, connect
 
-if TYPE_CHECKING:
-    _TestCase = TestCase
-else:
-    _TestCase = object  # these are run by those who say which server
-
-VERSIONS = (3, 4, 5)
-
-_numbers = count()
 reactor: Any = installed
-
-
-def unique(name: str) -> str:
-    """
-    A name that no other test has used with the same broker.
-    """
-    return f"{name}-{next(_numbers)}"
-
-
-class Inbox:
-    """
-    What came, and a way to wait for it.
-    """
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self._wanted = 0
-        self._waiting: Deferred[list[Message]] | None = None
-
-    def __call__(self, message: Message) -> None:
-        self.messages.append(message)
-        if self._waiting is not None and len(self.messages) >= self._wanted:
-            waiting, self._waiting = self._waiting, None
-            waiting.callback(self.messages)
-
-    async def get(self, number: int) -> list[Message]:
-        """
-        The messages, once there are so many.
-        """
-        if len(self.messages) < number:
-            self._wanted, self._waiting = number, Deferred()
-            await self._waiting.addTimeout(15, reactor)
-        return self.messages
-
-
-class ServerTests(_TestCase):
-    """
-    What every server must do for our client.
-
-    @ivar says_why: the server tells a client of 5.0 why it closes the connection.
-    """
-
-    timeout = 60
-    says_why = True
-
-    def server(self) -> Mosquitto | OurBroker:
-        raise NotImplementedError
-
-    async def connect(self, version: int, **options: Any) -> MQTTClient:
-        options.setdefault("client_id", unique("c"))
-        client = await connect(reactor, f"mqtt://127.0.0.1:{self.server().port}", version=version, **options)
-        self.addCleanup(client.disconnect)
-        return client
-
-    async def test_publish_and_subscribe(self) -> None:
-        """
-        Messages of each QoS arrive once, in order, as they were sent, and are acknowledged [MQTT311-7.1.2-1]
-        [MQTT5-4.2.0-1].
-        """
-        for version in VERSIONS:
-            client = await self.connect(version)
-            topic, inbox = unique("t"), Inbox()
-            granted = await client.subscribe(f"{topic}/+", inbox, qos=2)
-            self.assertEqual(granted.reason, ReasonCode.GRANTED_QOS_2)
-            for qos in (0, 1, 2):
-                acknowledgement = await client.publish(f"{topic}/{qos}", b"%d" % qos, qos)
-                self.assertEqual(acknowledgement.reason, ReasonCode.SUCCESS)
-            got = [(message.topic, message.payload, message.qos) for message in await inbox.get(3)]
-            self.assertEqual(got, [(f"{topic}/{qos}", b"%d" % qos, qos) for qos in (0, 1, 2)])
-
-    async def test_many(self) -> None:
-        """
-        Hundreds of messages asked for at once arrive each once and in order.
-        """
-        for version in VERSIONS:
-            for qos in (0, 1, 2):
-                client = await self.connect(version)
-                topic, inbox = unique("t"), Inbox()
-                await client.subscribe(topic, inbox, qos)
-                answers = [client.publish(topic, b"%d" % number, qos) for number in range(300)]
-                for answer in answers:
-                    await answer
-                got = [message.payload for message in await inbox.get(300)]
-                self.assertEqual(got, [b"%d" % number for number in range(300)])
-
-    async def test_large(self) -> None:
-        """
-        A large message arrives whole.
-        """
-        for version in VERSIONS:
-            client = await self.connect(version)
-            topic, inbox, payload = unique("t"), Inbox(), bytes(range(256)) * 4000
-            await client.subscribe(topic, inbox, qos=1)
-            await client.publish(topic, payload, qos=1)
-            (message,) = await inbox.get(1)
-            self.assertTrue(message.payload == payload)
-
-    async def test_retained(self) -> None:
-        """
-        A retained message reaches the callback of a later subscription, flagged as such, and can be cleared.
-        """
-        for version in VERSIONS:
-            client = await self.connect(version)
-            topic, inbox, later = unique("t"), Inbox(), Inbox()
-            await client.publish(topic, b"kept", qos=1, retain=True)
-            await client.subscribe(topic, inbox, qos=1)
-            (message,) = await inbox.get(1)
-            self.assertEqual((message.payload, message.retain), (b"kept", True))
-            await client.publish(topic, b"", qos=1, retain=True)
-            await client.subscribe(topic, later, qos=1)
-            await client.publish(topic, b"live", qos=1)
-            messages = await later.get(1)
-            self.assertEqual([m.payload for m in messages], [b"live"])
-
-    async def test_unsubscribe(self) -> None:
-        """
-        After unsubscribing nothing comes any more.
-        """
-        for version in VERSIONS:
-            client = await self.connect(version)
-            topic, inbox, rest = unique("t"), Inbox(), Inbox()
-            await client.subscribe([f"{topic}/a", f"{topic}/b"], inbox, qos=1)
-            await client.unsubscribe(f"{topic}/a")
-            client.on_message = rest
-            await client.publish(f"{topic}/a", b"1", qos=1)
-            await client.publish(f"{topic}/b", b"2", qos=1)
-            self.assertEqual([m.payload for m in await inbox.get(1)], [b"2"])
-            self.assertEqual(rest.messages, [])
-
-    async def test_will(self) -> None:
-        """
-        A will is published when its client goes without a word, and not when it disconnects.
-        """
-        for version in VERSIONS:
-            topic, inbox = unique("t"), Inbox()
-            watcher = await self.connect(version)
-            await watcher.subscribe(topic, inbox, qos=1)
-            polite = await self.connect(version, will=Will(topic, b"never"))
-            await polite.disconnect()
-            rude = await self.connect(version, will=Will(topic, b"gone", qos=1))
-            rude.transport.abortConnection()
-            (message,) = await inbox.get(1)
-            self.assertEqual((message.payload, message.qos), (b"gone", 1))
-
-    async def test_session_resumed(self) -> None:
-        """
-        A session that is kept is owed what comes while its client is away, and told that it goes on.
-        """
-        for version in VERSIONS:
-            topic, name, inbox = unique("t"), unique("kept"), Inbox()
-            first = await self.connect(version, client_id=name, clean_start=False)
-            await first.subscribe(topic, print, qos=2)
-            await first.disconnect()
-            other = await self.connect(version)
-            for qos in (1, 2):
-                await other.publish(topic, b"%d" % qos, qos)
-            second = await self.connect(version, client_id=name, clean_start=False, on_message=inbox)
-            self.assertEqual(second.session_present, version != 3)
-            self.assertEqual([m.payload for m in await inbox.get(2)], [b"1", b"2"])
-            await second.disconnect()
-            third = await self.connect(version, client_id=name)
-            self.assertFalse(third.session_present)
-
-    async def test_slow_callback(self) -> None:
-        """
-        A callback that takes its time holds up the acknowledgement, not the connection.
-        """
-        for version in VERSIONS:
-            client = await self.connect(version)
-            topic, inbox = unique("t"), Inbox()
-
-            async def slowly(message: Message, inbox: Inbox = inbox) -> None:
-                await deferLater(reactor, 0.05)
-                inbox(message)
-
-            await client.subscribe(topic, slowly, qos=2)
-            for qos in (1, 2):
-                await client.publish(topic, b"%d" % qos, qos)
-            await client.ping()
-            self.assertEqual({m.payload for m in await inbox.get(2)}, {b"1", b"2"})
-
-    async def test_taken_over(self) -> None:
-        """
-        Another client of the same name takes our place; on 5.0 the server says so.
-        """
-        for version in VERSIONS:
-            name = unique("twin")
-            first = await self.connect(version, client_id=name)
-            await self.connect(version, client_id=name)
-            why = await first.whenClosed()
-            self.assertTrue(why.remote)
-            if version == 5 and self.says_why:
-                self.assertEqual(why.reason, ReasonCode.SESSION_TAKEN_OVER)
-
-    async def test_properties(self) -> None:
-        """
-        On 5.0 properties arrive as they were sent, options are heeded, and aliases shorten what is said often.
-        """
-        client = await self.connect(5, topic_aliases=10, topic_alias_maximum=10)
-        topic, inbox, nothing = unique("t"), Inbox(), Inbox()
-        await client.subscribe(topic, inbox, qos=1, identifier=7)
-        await client.subscribe(f"{topic}/local", nothing, no_local=True)
-        properties = Properties(
-            content_type="text/plain",
-            response_topic="back",
-            correlation_data=b"c",
-            user_properties=(("a", "1"), ("a", "2")),
-        )
-        await client.publish(f"{topic}/local", b"p", qos=1)
-        for _ in range(3):
-            await client.publish(topic, b"p", qos=1, properties=properties)
-        for message in await inbox.get(3):
-            got = message.properties
-            self.assertEqual(message.topic, topic)
-            self.assertEqual(got.subscription_identifiers, (7,))
-            self.assertEqual(got.user_properties, properties.user_properties)
-            self.assertEqual((got.content_type, got.response_topic, got.correlation_data), ("text/plain", "back", b"c"))
-        self.assertEqual(nothing.messages, [])
-        acknowledgement = await client.publish(unique("nobody"), b"p", qos=1)
-        self.assertEqual(acknowledgement.reason, ReasonCode.NO_MATCHING_SUBSCRIBERS)
 
 
 class MosquittoTests(ServerTests, TestCase):
     says_why = False  # 2.0 does not when another client takes over
 
-    def server(self) -> Mosquitto | OurBroker:
-        return mosquitto()
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        with contextlib.suppress(SkipTest):
+            rabbit()  # for later, because it takes long to start
+
+    def server(self) -> Server:
+        return mosquitto_server()
 
 
 class OurBrokerTests(ServerTests, TestCase):
-    def server(self) -> Mosquitto | OurBroker:
-        return our_broker()
+    def server(self) -> Server:
+        return our_server()
+
+
+class NatsTests(ServerTests, TestCase):
+    versions = (4,)
+
+    def server(self) -> Server:
+        return nats()
+
+    def secure_server(self) -> Server:
+        server = NatsServer(tls=True)
+        self.addCleanup(server.stop)
+        return server
+
+    async def test_version_5(self) -> None:
+        """
+        It does not know 5.0, and says so in the words of 3.1.1; a service gives up then.
+        """
+        url = f"mqtt://127.0.0.1:{self.server().port}"
+        with self.assertRaisesRegex(Refused, "it does not take version 5, try 4, which is MQTT 3.1.1"):
+            await connect(reactor, url)
+        service = MQTTClientService(url)
+        service.startService()
+        self.addCleanup(service.stopService)
+        with self.assertRaisesRegex(Refused, "it does not take version 5"):
+            await service.whenReady()
+        self.assertEqual(service.phase, Phase.GIVEN_UP)
+
+    async def test_wrong_port(self) -> None:
+        """
+        The port of its own clients is told apart.
+        """
+        with self.assertRaisesRegex(ConnectionClosed, "it speaks NATS; expected MQTT"):
+            await connect(reactor, f"mqtt://127.0.0.1:{nats().own}")
 
 
 class OwnMosquittoTests(TestCase):
@@ -336,7 +149,7 @@ class OwnMosquittoTests(TestCase):
         key, trusted = certificate(Path(folder.name))
         port = free_port()
         self.start("user root", f"listener {port} 127.0.0.1", f"certfile {trusted}", f"keyfile {key}")
-        with self.assertRaisesRegex(ConnectionClosed, "before the server answered.*certificate verify failed"):
+        with self.assertRaisesRegex(ConnectionClosed, "signed by itself, and not known here"):
             await connect(reactor, f"mqtts://localhost:{port}", client_id="x")
         wire = Wire("127.0.0.1", port)
         listening = reactor.listenTCP(0, wire, interface="127.0.0.1")
@@ -355,6 +168,33 @@ class OwnMosquittoTests(TestCase):
         await wire.closed
         self.assertGreater(len(wire.said), 100)
         self.assertNotIn(b"secret", wire.said)
+
+
+class RabbitTests(ServerTests, TestCase):
+    versions = (3, 4)
+    highest = 1
+
+    def server(self) -> Server:
+        return rabbit().ready()
+
+    async def test_qos_2(self) -> None:
+        """
+        It takes QoS 2 for QoS 1, and so the acknowledgement says.
+        """
+        client = await self.connect(4)
+        topic, inbox = unique("t"), Inbox()
+        await client.subscribe(topic, inbox, qos=2)
+        acknowledgement = await client.publish(topic, b"word", qos=2)
+        self.assertEqual(acknowledgement.reason, ReasonCode.GRANTED_QOS_1)
+        self.assertEqual([(m.payload, m.qos) for m in await inbox.get(1)], [(b"word", 1)])
+        await client.publish(topic, b"more", qos=1)
+
+    async def test_version_5(self) -> None:
+        """
+        3.10 does not know 5.0, and closes without a word.
+        """
+        with self.assertRaisesRegex(ConnectionClosed, "Perhaps it does not take version 5, try 4"):
+            await connect(reactor, f"mqtt://127.0.0.1:{self.server().port}")
 
 
 class KeepingProxy(ProxyServer):

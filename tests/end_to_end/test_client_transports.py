@@ -218,6 +218,8 @@ class TLSTests(TransportTestCase):
         """
         error = await self.fails(Refusal, f"ws://localhost:{our_secured().ws}/elsewhere")
         self.assertEqual(str(error), "the server answered 404 Not Found, not a WebSocket")
+        error = await self.fails(ConnectionClosed, f"ws://localhost:{our_broker().port}")
+        self.assertIn("the server hung up during the handshake of WebSocket", str(error))
 
 
 class ProxyTests(TransportTestCase):
@@ -267,14 +269,21 @@ class ProxyTests(TransportTestCase):
 
     async def test_silent(self) -> None:
         """
-        A proxy that does not answer is left in time.
+        A proxy or a server that does not answer is left in time, and the words say who it was.
         """
         factory = Factory.forProtocol(Protocol)
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
-        proxy = f"socks5://127.0.0.1:{port.getHost().port}"
-        error = await self.fails(ConnectionClosed, "mqtt://localhost", proxy=proxy, timeout=0.2)
-        self.assertEqual(str(error), "no connection within 0.2 s")
+        silent = f"127.0.0.1:{port.getHost().port}"
+        for to, proxy, words in (
+            ("wss://localhost", f"socks5://{silent}", f": the proxy {silent} had not connected us"),
+            (f"wss://{silent}", None, ": the handshake of TLS was not over"),
+            (f"ws://{silent}", None, ": the handshake of WebSocket was not over"),
+        ):
+            error = await self.fails(ConnectionClosed, to, proxy=proxy, timeout=0.1)
+            self.assertEqual(str(error), f"no connection within 0.1 s{words}")
+        error = await self.fails(ConnectionClosed, f"mqtt://{silent}", timeout=0.1)
+        self.assertIn("no CONNACK within 0.1 s", str(error))
 
 
 class _Zone(ResolverBase):

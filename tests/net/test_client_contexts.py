@@ -182,6 +182,20 @@ class ShownTests(ClientTLSTestCase):
         ):
             self.assertEqual(self.shown(tls), wanted)
 
+    def test_chain(self) -> None:
+        """
+        What follows the certificate in its file is shown as well, so that a server finds the way to its authority.
+        """
+        between = issued(subject("between"), by=authority(), authority=True)
+        leaf = issued(subject("sensor-8"), by=between)
+        path = self.files.write("chain.pem", certificates_pem(leaf, between), key_pem(leaf))
+        there = Server(server("broker.example"))
+        there.ask_for_certificates(True)
+        meeting = self.meet(there, TLS(ca=CA, certificate=path))
+        self.successResultOf(meeting.waiting)
+        others = meeting.server.getHandle().get_peer_cert_chain()  # a server's is without the first
+        self.assertEqual([each.get_serial_number() for each in others], [between[1].serial_number])
+
     def test_renewed(self) -> None:
         """
         New files are in use with the next connection; files that can't be used are logged, and the old ones stay.

@@ -67,6 +67,9 @@ class OpeningTests(ClientTestCase):
                 self.lose(ConnectionDone())
                 why = self.successResultOf(client.whenClosed())
                 self.assertEqual((why.reason, why.remote), (reason, True))
+                for told in (error, why):
+                    expected = (said, "other:1883") if version == 5 else (None, None)
+                    self.assertEqual((told.properties, told.server_reference), expected)
 
     def test_version_refused(self) -> None:
         """

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Unpack
 
+from hypothesis import given, settings
+from hypothesis.strategies import integers, lists, sampled_from
 from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
 
 from tests.net.support_client import ClientTestCase
-from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClient, Refused, RemoteProtocolError
+from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClient, MQTTError, Refused, RemoteProtocolError
 from txmqtt.codec import encode
 from txmqtt.codec.packets import Auth, Connack, Connect, Disconnect, Packet, Pingreq, Pingresp, Publish
 from txmqtt.codec.properties import Properties
@@ -575,3 +577,56 @@ class OfItsOwnAccordTests(ExchangeTestCase):
         self.assertEqual(said(), [])
         self.pass_time(1)
         self.assertEqual(said(), [auth(0x19, b"3")])
+
+
+class AnythingTests(ExchangeTestCase):
+    """
+    A server that says anything at all, and an authenticator that does.
+    """
+
+    packets = sampled_from(
+        (
+            auth(0x18),
+            auth(0x18, b"why?"),
+            auth(0x18, method="N"),
+            auth(0x00, b"fine"),
+            WELCOME,
+            Connack(),
+            Connack(0x87),
+            Connack(0, True, WELCOME.properties),
+            Disconnect(0x87),
+            Publish(b"t", b"p", 1, packet_id=1),
+            Pingresp(),
+        )
+    )
+    steps = sampled_from(
+        (
+            lambda: b"x",
+            lambda: None,
+            lambda: "text",
+            lambda: Deferred(),
+            lambda: fail(RemoteProtocolError("no")),
+            lambda: Deferred(lambda deferred: deferred.callback(b"late")),
+        )
+    )
+
+    @given(lists(lists(packets, max_size=3), max_size=8), lists(steps, max_size=8), integers(0, 7))
+    @settings(max_examples=40, deadline=None)
+    def test_anything(self, reads: list[list[Packet]], script: list[Any], again: int) -> None:
+        """
+        Nothing of it is raised where nobody expects it, nobody waits for ever, and nothing is left running.
+        """
+        client = self.script((b"first", *script[:4]), tuple(script[4:]), (b"once more",), timeout=7, keep_alive=0)
+        waiting: list[Deferred[Any]] = [client.whenReady()]
+        for number, packets in enumerate(reads):
+            if number == again:
+                waiting.append(client.reauthenticate())
+            self.hears(*packets)
+            self.said()
+        self.clock.advance(100)
+        for each in waiting:
+            self.assertTrue(each.called)
+            each.addErrback(lambda failure: failure.trap(ConnectionClosed, Refused, TypeError, TimeoutError, MQTTError))
+        self.lose()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.flushLoggedErrors(TypeError)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError, NoProtocol
-from twisted.internet.interfaces import IProtocol
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -20,6 +20,8 @@ class Greeting(Stage):
     """
     A stage that waits for one byte.
     """
+
+    undone = "the greeting"
 
     def connectionMade(self) -> None:
         self.transport.write(b"hi")
@@ -100,10 +102,56 @@ class StageTests(SynchronousTestCase):
         waiting = self.connect(self.above)
         stage = self.inner.succeed()
         waiting.cancel()
-        self.failureResultOf(waiting, CancelledError)
+        self.assertEqual(self.failureResultOf(waiting, CancelledError).getErrorMessage(), "the greeting")
         stage.dataReceived(b"x")
         self.inner.lose()
         self.assertEqual(self.inner.wire.asked, ["abort"])
+
+    def test_one_on_the_other(self) -> None:
+        """
+        Stages stand on each other; who gives up hears which of them was not done.
+        """
+
+        class Upper(Greeting):
+            undone = "the second"
+
+        def connect() -> Deferred[IProtocol]:
+            self.inner = Dialled()
+
+            def below(factory: IProtocolFactory) -> Deferred[IProtocol]:
+                return dial(self.inner.connect, factory, lambda waiting: Greeting(factory, waiting))
+
+            return dial(below, self.above, lambda waiting: Upper(self.above, waiting))
+
+        for heard, words in ((b"", "the greeting"), (b"x", "the second")):
+            waiting = connect()
+            self.inner.succeed()
+            if heard:
+                self.inner.protocol.dataReceived(heard)
+            waiting.cancel()
+            self.assertEqual(self.failureResultOf(waiting, CancelledError).getErrorMessage(), words)
+            self.assertEqual(self.inner.wire.asked, ["abort"])
+        waiting = connect()
+        self.inner.succeed().dataReceived(b"xyz")
+        above = self.successResultOf(waiting)
+        assert isinstance(above, Hearing)
+        self.assertEqual(above.heard, ["made", b"z"])
+
+    def test_broken_above(self) -> None:
+        """
+        A protocol that can't begin is a connection that failed.
+        """
+
+        class Broken(Protocol):
+            def connectionMade(self) -> None:
+                raise RuntimeError("a bug")
+
+        self.inner = Dialled()
+        waiting = self.connect(Factory.forProtocol(Broken))
+        self.inner.succeed().dataReceived(b"x")
+        self.failureResultOf(waiting, RuntimeError)
+        self.assertEqual(self.inner.wire.asked, ["abort"])
+        self.inner.lose()
 
     def test_nobody_above(self) -> None:
         """

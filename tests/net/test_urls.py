@@ -51,6 +51,7 @@ class URLTests(SynchronousTestCase):
             ("mqtt://user:secret@[::1", "its host can't be read"),
             ("mqtt://user:secret@\u2100/", "its host can't be read"),  # becomes a/c
             ("mqtt://user:secret@[::g]", "its host (can't be read|is no IPv6 address)"),
+            ("mqtt://user:secret@[fe80::1%25]", "its host (can't be read|is no IPv6 address)"),
             ("mqtt://user:secret@-broker", "its host is no name"),
             ("mqtt://user:secret@a..b", "its host is no name"),
             ("mqtt://user:secret@" + "a" * 64, "its host is no name"),

@@ -16,6 +16,7 @@ from tests.net.support import Wire
 from tests.net.support_endpoints import Dialled
 from tests.net.support_websocket import WebSocketTestCase
 from txmqtt.codec import frames
+from txmqtt.codec.errors import ConnectionClosed, TLSFailure
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.handshake import Refusal, WebSocketSettings
@@ -169,7 +170,15 @@ class ClientTests(WebSocketTestCase):
         """
         waiting = self.dialled()
         self.inner.succeed().connectionLost(Failure(ConnectionDone()))
-        self.failureResultOf(waiting, ConnectionDone)
+        error = self.failureResultOf(waiting, ConnectionClosed).value
+        self.assertTrue(error.remote)
+        self.assertEqual(
+            str(error), "the server hung up during the handshake of WebSocket: Connection was closed cleanly."
+        )
+        self.inner = Dialled()
+        waiting = self.dialled()
+        self.inner.succeed().connectionLost(Failure(TLSFailure("no certificate", "client")))
+        self.failureResultOf(waiting, TLSFailure)
         self.inner = Dialled()
         waiting = self.dialled()
         self.inner.answer.errback(ConnectionRefusedError())

@@ -356,6 +356,20 @@ class HostileServerTests(SynchronousTestCase):
                 assert client.link.closed is not None
                 self.assertIn("which asked for none", client.link.closed[1])
 
+    def test_a_pubrel_that_comes_too_late(self) -> None:
+        """
+        A server that has forgotten a message which it had taken over is done with it: that is no failure.
+        """
+        client = Client().opened()
+        client.publish(qos=2)
+        client.hears(Ack(PUBREC, 1))
+        client.events()
+        client.hears(Ack(PUBCOMP, 1, 0x92))
+        self.assertEqual([event[0] for event in client.events()], ["settled"])
+        client.publish(qos=2)
+        client.hears(Ack(PUBREC, 2), Ack(PUBCOMP, 2, 0x92))
+        self.assertEqual(client.events()[-1][-1], 0)
+
     def test_wrong_acknowledgements(self) -> None:
         """
         An acknowledgement of the wrong kind ends the conversation.
@@ -365,6 +379,26 @@ class HostileServerTests(SynchronousTestCase):
                 client = Client().opened()
                 client.publish(qos=qos)
                 client.hears(packet)
+                assert client.link.closed is not None
+                self.assertEqual(client.link.closed[0], 0x82)
+
+    def test_less_than_qos_2(self) -> None:
+        """
+        On 3.x a server may take QoS 2 for QoS 1, and that is what is said: it could not announce it. Once it has begun
+        with QoS 2 it has to end it.
+        """
+        for version in (3, 4):
+            with self.subTest(version=version):
+                client = Client(version).opened()
+                client.publish(qos=2)
+                client.hears(Ack(PUBACK, 1))
+                self.assertIsNone(client.link.closed)
+                self.assertEqual(
+                    [event[::2] for event in client.sink.events if "settled" in event], [("settled", 0x01)]
+                )
+                client = Client(version).opened()
+                client.publish(qos=2)
+                client.hears(Ack(PUBREC, 1), Ack(PUBACK, 1))
                 assert client.link.closed is not None
                 self.assertEqual(client.link.closed[0], 0x82)
 
@@ -392,6 +426,58 @@ class HostileServerTests(SynchronousTestCase):
         self.assertEqual(client.session.phase, 3)
         assert client.link.closed is not None
         self.assertTrue(client.link.closed[2])
+
+
+class RecordTests(SynchronousTestCase):
+    """
+    A session that is kept, on a second connection, while what happened on the first is not on record yet.
+    """
+
+    def again(self, before: Client, *records: Ticket) -> Client:
+        before.session.disconnect()
+        client = Client(clean_start=False, outgoing=before.outgoing, incoming=before.incoming)
+        client.session.kept = True
+        client.sink.records = list(records)
+        client.opened(session_present=True)
+        return client
+
+    def test_pubrel(self) -> None:
+        """
+        A PUBREL leaves when it is on record that the PUBREC came, on whatever connection: a PUBLISH must not follow it.
+        """
+        ticket = Ticket()
+        first = Client(clean_start=False)
+        first.session.kept = True
+        first.opened()
+        for _ in range(2):
+            first.publish(qos=2)
+        first.sink.records = [ticket]
+        first.hears(Ack(PUBREC, 1), Ack(PUBREC, 2))
+        first.said()
+        second = self.again(first, ticket)
+        self.assertEqual(second.said(), [])
+        ticket.settle()
+        second.turn.flush()
+        self.assertEqual(second.said(), [Ack(PUBREL, 1), Ack(PUBREL, 2)])
+
+    def test_pubcomp(self) -> None:
+        """
+        A PUBCOMP leaves when it is on record that the PUBREL came: the identifier means a new message from then on.
+        """
+        ticket = Ticket()
+        first = Client(clean_start=False)
+        first.session.kept = True
+        first.opened()
+        first.hears(Publish(b"t", b"1", 2, packet_id=7))
+        first.sink.records = [ticket]
+        first.hears(Ack(PUBREL, 7))
+        self.assertEqual(first.said(), [Ack(PUBREC, 7)])
+        second = self.again(first, ticket)
+        second.hears(Ack(PUBREL, 7))
+        self.assertEqual(second.said(), [])
+        ticket.settle()
+        second.turn.flush()
+        self.assertEqual(second.said(), [Ack(PUBCOMP, 7, 0x92)])
 
 
 class KeepingAliveTests(SynchronousTestCase):

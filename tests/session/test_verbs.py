@@ -51,6 +51,16 @@ class PublishTests(SynchronousTestCase):
         client.hears(Ack(PUBCOMP, 1))
         self.assertEqual(client.events(), [("settled", 7, 0)])
 
+    def test_qos_2_done_before(self) -> None:
+        """
+        A server that does not know the identifier of a PUBREL any more has answered it before, and the answer was lost:
+        the message has arrived, and its publisher is told so (section 3.7.2.1 of MQTT 5.0).
+        """
+        client = Client().opened()
+        client.publish(qos=2, ref=7)
+        client.hears(Ack(PUBREC, 1), Ack(PUBCOMP, 1, 0x92))
+        self.assertEqual(client.events(), [("settled", 7, 0)])
+
     def test_window(self) -> None:
         """
         No more QoS 1 and 2 messages fly than the server takes; the others follow in order, and nothing else waits for

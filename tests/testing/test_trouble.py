@@ -10,6 +10,7 @@ from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 
+from tests.service.support import scratch
 from tests.testing.support import WorldTestCase, payloads
 from txmqtt import (
     ConnectionClosed,
@@ -155,6 +156,20 @@ class TroubleTests(WorldTestCase):
         self.mqtt.up()
         self.mqtt.client()
 
+    def test_partition(self) -> None:
+        """
+        When the network is gone silently nobody is told, and what was held up arrives when it is back.
+        """
+        seen = self.mqtt.watch("t")
+        client = self.mqtt.client()
+        self.mqtt.down(silently=True)
+        answer = client.publish("t", b"p", qos=1)
+        self.mqtt.advance(10)
+        self.assertNoResult(answer)
+        self.mqtt.up()
+        self.successResultOf(answer)
+        self.assertEqual(payloads(seen), [b"p"])
+
     def test_connects_again(self) -> None:
         """
         A client service loses its connection when the broker goes down, backs off while it stays down, and is back
@@ -291,3 +306,21 @@ class ServiceTests(WorldTestCase):
         self.assertIsNot(service.phase, Phase.CONNECTED)
         self.mqtt.run(service.whenReady(), within=10)
         self.assertEqual([connection.client_id for connection in self.mqtt.connections], ["s", "s"])
+
+    def test_store(self) -> None:
+        """
+        What an application promised before it was started again is kept, without threads and without waiting.
+        """
+        store = scratch(self) / "promises"
+        service = self.mqtt.service(client_id="s", store=store)
+        self.assertIs(service.phase, Phase.CONNECTED)
+        self.mqtt.down()
+        promised = service.publish("t", b"p", qos=2, key="one")
+        self.mqtt.flush()
+        self.mqtt.run(service.stopService())
+        self.failureResultOf(promised)
+        self.mqtt.up()
+        seen = self.mqtt.watch("t")
+        service = self.mqtt.service(client_id="s", store=store)
+        self.assertEqual(self.mqtt.run(service.outcome("one")).reason, 0)
+        self.assertEqual(payloads(seen), [b"p"])

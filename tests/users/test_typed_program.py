@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.users import typed_mqtt5
 from tests.users.typed_program import Reading, main
 
 
@@ -16,3 +17,12 @@ class TypedProgramTests(SynchronousTestCase):
         """
         kept = Reading("3", 21.5, "celsius")
         self.assertEqual(main(), [kept, kept, Reading("4", 18.0, None)])
+
+    def test_mqtt5_runs(self) -> None:
+        """
+        So is what it believes of requests and of who proves how who he is.
+        """
+        words = ["A", "3", "B", "'nothing': there is none", "text/plain"]
+        self.assertEqual(typed_mqtt5.main(), words)
+        names = [make().method for make in typed_mqtt5.methods()]
+        self.assertEqual(names, ["EXAMPLE-STAMP"] * 2 + ["SCRAM-SHA-256"] + ["OAUTHBEARER"] * 3)

@@ -15,11 +15,14 @@ from txmqtt import (
     Message,
     MQTTClient,
     MQTTClientFactory,
+    MQTTClientService,
     MQTTError,
+    Phase,
     Properties,
     QoS,
     ReasonCode,
     Refused,
+    Retry,
     Will,
     connect,
 )
@@ -72,6 +75,30 @@ class Station:
         return await closed
 
 
+class Log:
+    """
+    Stays connected, and notes what it is at and what it hears.
+    """
+
+    def __init__(self, reactor: IReactorTime, servers: list[str]) -> None:
+        self.phases: list[Phase] = []
+        self.heard: list[bytes] = []
+        retry = Retry(initial=1.0, jitter=0.0)
+        self.service = MQTTClientService(servers, reactor=reactor, retry=retry, client_id="log", on_message=self.hear)
+        self.service.observe(self.note)
+
+    def note(self, phase: Phase, error: Exception | None) -> None:
+        self.phases.append(phase)
+
+    def hear(self, message: Message) -> None:
+        self.heard.append(message.payload)
+
+    async def start(self) -> None:
+        self.service.startService()
+        ready: MQTTClientService = await self.service.whenReady()
+        await ready.subscribe("rooms/#", qos=QoS.AT_LEAST_ONCE)
+
+
 async def measure(client: MQTTClient, room: str, degrees: float) -> str:
     """
     Tell a measurement.
@@ -103,6 +130,12 @@ def main() -> list[Reading]:
         sensor: MQTTClient = world.client(username="ann", password="secret")
         outcome: str = world.run(measure(sensor, "3", 21.5))
         assert outcome == "SUCCESS"
+
+        log = Log(world.clock, ["mqtt://elsewhere:1884", world.url])
+        world.run(log.start(), within=5)
+        assert log.heard == [b"21.5"]
+        world.run(log.service.stopService())
+        assert log.phases[-1] is Phase.STOPPED
 
         connection: Connection = world.connection("station")
         connection.cut()

@@ -242,6 +242,7 @@ ANSWERS: Final[list[Bad]] = [
     *[(f"CONNACK with bytes at its end, version {v}", v, "20 03 00 00 00", 0x81) for v in (3, 4)],
     ("CONNACK 5.0 with bytes at its end", 5, "20 04 00 00 00 00", 0x81),
     ("CONNACK 5.0 without properties", 5, "20 02 00 00", 0x81),
+    ("CONNACK 5.0 in the words of 3.1.1 with a code that they do not have", 5, "20 02 00 06", 0x82),
     ("CONNACK 3.1.1 with flag 2", 4, "20 02 02 00", 0x81),
     ("CONNACK 5.0 with flag 0x80", 5, "20 03 81 00 00", 0x81),
     ("CONNACK 3.1.1, refusal with a session", 4, "20 02 01 05", 0x82),

@@ -28,6 +28,8 @@ LENIENT: Final[list[Good]] = [
     ("5.0, properties in another order", 5, """30 [ "a" [ 26 "a" "b" 03 "t" 26 "c" "d" 01 01 ] ]""",
      Publish(b"a", b"", properties=Properties(
          payload_format_indicator=1, content_type="t", user_properties=(("a", "b"), ("c", "d"))))),
+    ("5.0, CONNACK of a server that knows 3.1.1 only", 5, "20 02 00 01", Connack(0x84)),
+    ("5.0, refusal in the words of 3.1.1", 5, "20 02 00 05", Connack(0x87)),
     ("3.1, QoS 0 with DUP", 3, "38 03 0001 61", Publish(b"a", b"", dup=True)),
     ("3.1, flags without a meaning", 3, "c9 00", Pingreq()),
     ("3.1, PUBREL again", 3, "6a 02 0001", Ack(PUBREL, 1)),

@@ -160,6 +160,9 @@ def _connack(data: bytes, position: int, end: int, first: int, version: int) -> 
     position += 2
     if version == MQTT31:
         flags = 0  # a reserved byte there
+    if version == MQTT5 and position == end and flags == 0 and 0 < reason <= 5:
+        # Who does not know 5.0 answers in the words of 3.1.1 [MQTT311-3.1.2-2].
+        return Connack(reasons.from_return_code(reason))
     if flags & 0xFE:
         raise malformed(f"CONNACK with flags {flags:08b}; expected 0 or 1")  # [MQTT5-3.2.2-1]
     _check_reason(reason, CONNACK, version)

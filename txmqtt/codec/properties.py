@@ -19,6 +19,7 @@ from txmqtt.codec.property_table import (
     PAIR,
     RESPONSE_TOPIC,
     STRING,
+    SUBSCRIPTION_IDENTIFIER,
     TABLE,
     U16,
     U32,
@@ -193,6 +194,12 @@ _LAW: Final = _by_identifier()
 _LEGAL: Final = [[law for law in TABLE if law.kinds >> kind & 1] for kind in range(16)]
 _LEGAL_BITS: Final = [sum([1 << law.identifier for law in rows]) for rows in _LEGAL]
 _USER_PROPERTY: Final = bytes((USER_PROPERTY,))
+
+#: Properties that only name subscriptions, by their bytes with the length: a client gets them with every message. So
+#: many are remembered, and none that are longer, bytes.
+_naming: Final[dict[bytes, Properties]] = {}
+_NAMINGS: Final = 1_024
+_NAMING_SIZE: Final = 16
 _ALL: Final = attrgetter(*[law.name for law in TABLE])
 
 
@@ -202,8 +209,17 @@ def decode(buffer: bytes, position: int, end: int, kind: int) -> tuple[Propertie
 
     @param end: the end of the packet.
     @param kind: the packet type, or C{WILL_PROPERTIES}.
-    @return: the properties, None where there are none, and the position after them.
+    @return: the properties, None where there are none, and the position after them. What a PUBLISH says besides naming
+        subscriptions is its own; where it says no more than that, others that name the same have the same object.
     """
+    start = position
+    naming = kind == PUBLISH and position + 1 < end and buffer[position + 1] == SUBSCRIPTION_IDENTIFIER
+    if naming:
+        stop = position + 1 + buffer[position]
+        if stop <= end:
+            known = _naming.get(buffer[position:stop])
+            if known is not None:
+                return known, stop
     size, position = varint(buffer, position, end, "property length")
     if size == 0:
         return None, position
@@ -272,6 +288,10 @@ def decode(buffer: bytes, position: int, end: int, kind: int) -> tuple[Propertie
         found.user_properties = tuple(pairs)
     if found.authentication_data is not None and found.authentication_method is None:
         raise RemoteProtocolError("authentication_data without authentication_method")
+    if naming and size <= _NAMING_SIZE and seen == 1 << SUBSCRIPTION_IDENTIFIER:
+        if len(_naming) >= _NAMINGS:
+            _naming.clear()
+        _naming[buffer[start:stop]] = found
     return found, position
 
 

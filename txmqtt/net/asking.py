@@ -87,6 +87,8 @@ class Asking:
         if callback is not None and not callable(callback):
             raise TypeError(f"callback is {callback!r}; expected a callable or None")
         how = Terms(**terms)
+        if callback is None and terms:
+            raise ValueError(f"{', '.join(terms)} without a callback; expected one to get messages on these terms")
         want = self._wanting(filter, qos, no_local, retain_as_published, retain_handling, identifier, properties)
         handlers = self.state.handlers
         if callback is None:

@@ -42,7 +42,7 @@ class OAuthBearer:
 
     def __init__(
         self,
-        fetch: Callable[[], Token | Deferred[Token] | Coroutine[Deferred[Any], Any, Token]],
+        fetch: Callable[[], Token | Deferred[Any] | Coroutine[Deferred[Any], Any, Token]],
         username: str = "",
     ) -> None:
         if not callable(fetch):

@@ -58,6 +58,9 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
     def __init__(self, state: ClientState, clock: IReactorTime, seconds: Callable[[], float] = monotonic) -> None:
         settings = state.settings
         super().__init__(state, clock, seconds)
+        self._waiting = state.waiters.waiting
+        self._expect = state.waiters.expect
+        self._cancel = state.cancel
         self._pings: Waiters[Acknowledgement] = Waiters()
         self._asked: set[int] = set()  # what was left from before, and has been asked again
         self.session = session = ClientSession(
@@ -114,26 +117,27 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         session = self.session
         if session.phase != OPEN:
             return fail(self._why())
-        if not self._inside:
+        if not self._inside and self._flushing is None:  # otherwise this turn knows of us already
             self._enter()
+        if retain is not False:
+            retain = bool(retain)
         if qos:
-            state = self.state
-            ref, answer = state.waiters.expect(state.cancel)
+            ref, answer = self._expect(self._cancel)
             try:
-                item = session.publish(name, data, qos, bool(retain), properties, ref)
+                item = session.publish(name, data, qos, retain, properties, ref)
             except LocalProtocolError as error:
-                del state.waiters.waiting[ref]
+                del self._waiting[ref]
                 return fail(error)
             if session.kept and item is not None and not item.home:  # it waits, so it has not gone on record
-                state.keep(item)
+                self.state.keep(item)
         else:
             ref = 0
             if session.lasting and not session.books.idle:  # it has to wait with all that was published before it
-                ref, answer = self.state.waiters.expect(self.state.cancel)
+                ref, answer = self._expect(self._cancel)
             try:
-                session.publish(name, data, 0, bool(retain), properties, ref)
+                session.publish(name, data, 0, retain, properties, ref)
             except LocalProtocolError as error:
-                self.state.waiters.waiting.pop(ref, None)
+                self._waiting.pop(ref, None)
                 return fail(error)
             if ref:
                 return answer
@@ -307,10 +311,10 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         """
         if item.home:
             self.state.forget(item, reason, "" if reason < reasons.FAILURE else _refusal(item, reason, properties))
-        answer = self.state.waiters.waiting.pop(item.ref, None)
+        answer = self._waiting.pop(item.ref, None)
         if answer is None:
             return
-        if reason == reasons.SUCCESS and properties is None:
+        if not reason and properties is None:
             answer.callback(DONE)
         elif reason < reasons.FAILURE:
             answer.callback(Acknowledgement((ReasonCode(reason),), properties))

@@ -31,6 +31,8 @@ class TLSStage(Stage):
     Waits until TLS has come about.
     """
 
+    undone = "the handshake of TLS was not over"
+
     def handshakeCompleted(self) -> None:
         """
         See C{IHandshakeListener}. Nothing of ours has left yet, our certificate neither.

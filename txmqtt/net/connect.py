@@ -103,7 +103,9 @@ def _in_time(reactor: IReactorTime, factory: MQTTClientFactory, client: Deferred
 
     def too_late(result: MQTTClient | Failure, timeout: float) -> Failure:
         what = "no connection" if factory.client is None else "no CONNACK"
-        return Failure(ConnectionClosed(f"{what} within {timeout:g} s", remote=True))
+        undone = str(result.value) if factory.client is None and isinstance(result, Failure) else ""
+        why = f": {undone}" if undone else ""
+        return Failure(ConnectionClosed(f"{what} within {timeout:g} s{why}", remote=True))
 
     return client.addTimeout(timeout, reactor, too_late)
 

@@ -252,7 +252,7 @@ class ClientConnection(Traffic):
         self._pressure.detach(self)
         self._lost = True
         if not self._ending.known:
-            self._ending.lost(reason, self._accepted)
+            self._ending.lost(reason, self._accepted, self.version)
             self._over(written=False)
         closed, self._closed = self._closed, []
         for waiter in closed:

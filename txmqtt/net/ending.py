@@ -4,10 +4,11 @@ How a client's connection ended: who ended it, why, and the errors that say so.
 
 from __future__ import annotations
 
+from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from txmqtt.codec import reasons
-from txmqtt.codec.constants import MQTT5
+from txmqtt.codec.constants import MQTT311
 from txmqtt.codec.errors import ConnectionClosed, Refused, TLSFailure
 from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
@@ -42,9 +43,7 @@ class Ending:
         self._refused = True
         self._words = f"the server refused the connection: {reasons.name(packet.reason)}{told(packet.properties)}"
         if packet.reason == reasons.UNSUPPORTED_PROTOCOL_VERSION:
-            self._words += f"; it does not take version {version}"
-            if version == MQTT5:
-                self._words += ", try 4, which is MQTT 3.1.1"
+            self._words += f"; it does not take version {version}{_another(version)}"
         self._reason = packet.reason
         self._properties = packet.properties
 
@@ -68,16 +67,19 @@ class Ending:
             self._words = f"we closed the connection: {message} ({name})" if message else "we disconnected"
             self._reason = reason
 
-    def lost(self, reason: Failure, accepted: bool) -> None:
+    def lost(self, reason: Failure, accepted: bool, version: int) -> None:
         """
         It is gone, without a word.
 
         @param accepted: the server had accepted us before.
+        @param version: of MQTT.
         """
         self.known = self._remote = True
         when = "" if accepted else " before the server answered"
         self._distrust = understood(reason)
         self._words = f"the connection was lost{when}: {self._distrust or reason.getErrorMessage()}"
+        if not accepted and reason.check(ConnectionDone):  # some close so when they do not know a version
+            self._words += f" Perhaps it does not take version {version}{_another(version)}."
         self._reason = reasons.UNSPECIFIED_ERROR
 
     def error(self) -> ConnectionClosed:
@@ -98,6 +100,10 @@ class Ending:
         if self._refused:
             return Refused(self._words, self._reason, properties=self._properties)
         return self.error()
+
+
+def _another(version: int) -> str:
+    return "" if version == MQTT311 else ", try 4, which is MQTT 3.1.1"
 
 
 def told(properties: Properties | None) -> str:

@@ -30,8 +30,10 @@ Reply = bytes | tuple[bytes, Properties] | None
 #: What serves.
 Server = Callable[[Message], Reply | Deferred[Any] | Coroutine[Deferred[Any], Any, Any]]
 
-#: So many requests a service works on at once, unless said otherwise.
-MOST_RUNNING = 100
+#: So many requests a service works on at once, unless said otherwise. Those of QoS 1 and 2 are not acknowledged before
+#: they are answered, so this is less than what a server may have under way to us (100): a handler that asks somebody
+#: else in turn still gets its response.
+MOST_RUNNING = 50
 
 #: What the other side is told when a handler fails: what went wrong inside is none of its business.
 _FAILED = "the request failed"

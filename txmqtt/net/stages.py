@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, cast
 from typing import Protocol as Shape
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import NoProtocol
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -27,7 +27,11 @@ Dial = Callable[[IProtocolFactory], Deferred[IProtocol]]
 class Preparing(Shape):
     """
     A protocol that prepares a connection; somebody may stop waiting for it.
+
+    @ivar undone: what it is that is not done then.
     """
+
+    undone: str
 
     def forget(self) -> None: ...
 
@@ -35,8 +39,11 @@ class Preparing(Shape):
 class Stage(Protocol):
     """
     Prepares one connection.
+
+    @ivar undone: see C{Preparing}.
     """
 
+    undone = ""
     transport: Transport  # type: ignore[assignment] # Twisted promises less than every transport of a stream has
 
     def __init__(self, factory: IProtocolFactory, waiting: Deferred[IProtocol]) -> None:
@@ -67,12 +74,16 @@ class Stage(Protocol):
             self.give_up(NoProtocol())
             return
         self._above = above
-        # What comes from now on passes by us, or rather not even that: a plain transport knows whose it is.
-        self.dataReceived = above.dataReceived  # type: ignore[method-assign]
+        self.dataReceived = above.dataReceived  # type: ignore[method-assign] # what comes from now on passes by us
+        try:
+            above.makeConnection(transport)  # type: ignore[arg-type] # a Transport is an ITransport
+        except Exception as error:
+            self._above = None
+            self.give_up(error)
+            return
         if type(transport) in PLAIN:
-            cast(Any, transport).protocol = above
+            cast(Any, transport).protocol = above  # not even by us
         waiting, self._waiting = self._waiting, None
-        above.makeConnection(transport)  # type: ignore[arg-type] # a Transport is an ITransport
         if waiting is not None:
             waiting.callback(above)
         if rest:
@@ -145,9 +156,11 @@ def dial(
     made: list[Preparing] = []
 
     def cancel(_: Deferred[IProtocol]) -> None:
-        connecting.cancel()
+        connecting.cancel()  # what is beneath knows better what is not done
         for each in made:
             each.forget()
+            if not waiting.called:
+                waiting.errback(Failure(CancelledError(each.undone)))
 
     waiting: Deferred[IProtocol] = Deferred(cancel)
 

@@ -13,8 +13,10 @@ from time import monotonic
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from txmqtt.codec import reasons
 from txmqtt.net.protocol import MQTTProtocol
 from txmqtt.net.state import ClientState
+from txmqtt.net.strangers import stranger
 from txmqtt.net.thread_check import check_thread
 from txmqtt.net.values import DONE, Acknowledgement
 from txmqtt.session.client import ClientSession
@@ -40,6 +42,7 @@ class Traffic(MQTTProtocol):
         self._unwritten: list[Deferred[Acknowledgement]] = []  # of QoS 0, until the turn ends or the server reads
         self._flushing: IDelayedCall | None = None
         self._inside = False
+        self._met = False
         self.turn.now = seconds()
         self.turn.skew = clock.seconds() - self.turn.now
 
@@ -66,13 +69,24 @@ class Traffic(MQTTProtocol):
         if self._writable.waiting:
             self._writable.tell(self.session)
 
+    def _is_stranger(self, data: bytes) -> bool:
+        """
+        Judge by the first words of a server.
+        """
+        self._met = True
+        words = stranger(data)
+        if words:
+            self.session.end(reasons.PROTOCOL_ERROR, words)
+        return bool(words)
+
     def dataReceived(self, data: bytes) -> None:
         """
         See C{MQTTProtocol}.
         """
         self._inside = True
         try:
-            self.session.feed(data, self._seconds())
+            if self._met or not self._is_stranger(data):
+                self.session.feed(data, self._seconds())
         finally:
             self._inside = False
         if self._pressure.full or self._pressure.held:
@@ -94,10 +108,13 @@ class Traffic(MQTTProtocol):
     @property
     def awaits(self) -> bool:
         """
-        The server has something to say that is waited for.
+        The server, or another client through it, has something to say that is waited for.
         """
         session = self.session
-        return session.phase != OPEN or session.awaits or session.proving
+        if session.phase != OPEN or session.awaits or session.proving:
+            return True
+        requests = self.state.requests
+        return requests is not None and len(requests) > 0
 
     def stop_reading(self) -> None:
         """

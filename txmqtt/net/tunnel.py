@@ -55,6 +55,7 @@ class Tunnel(Stage):
         super().__init__(factory, waiting)
         self._handshake = handshake
         self._proxy = proxy
+        self.undone = f"the proxy {proxy} had not connected us"
 
     def connectionMade(self) -> None:
         """

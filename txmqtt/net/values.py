@@ -48,7 +48,8 @@ class Message:
     @property
     def properties(self) -> Properties:
         """
-        Its properties; on 3.x there are none, and all of them are None.
+        Its properties; on 3.x there are none, and all of them are None. Do not change them: other messages may have the
+        same.
         """
         if self._properties is None:
             self._properties = Properties()

@@ -22,8 +22,10 @@ from wsproto.utilities import RemoteProtocolError
 from zope.interface import implementer
 
 from txmqtt.codec import frames
+from txmqtt.codec.errors import ConnectionClosed
 from txmqtt.net.handshake import END, SUBPROTOCOLS, Opened, Refusal, WebSocketSettings
 from txmqtt.net.stages import dial
+from txmqtt.net.tls_failures import understood
 from txmqtt.net.websocket import Opening, WebSocket
 
 #: More headers of a request, such as a token that a proxy wants to see.
@@ -93,6 +95,8 @@ class ClientSocket(WebSocket):
     The client's side of a connection: what it says is masked, each time anew.
     """
 
+    undone = "the handshake of WebSocket was not over"
+
     def __init__(
         self,
         clock: IReactorTime,
@@ -140,7 +144,9 @@ class ClientSocket(WebSocket):
         See C{IProtocol}.
         """
         super().connectionLost(reason)
-        self._fail(reason)
+        if self._waiting is not None:
+            words = f"the server hung up during the handshake of WebSocket: {reason.getErrorMessage()}"
+            self._fail(Failure(understood(reason) or ConnectionClosed(words, remote=True)))
 
 
 @implementer(IStreamClientEndpoint)
@@ -183,7 +189,8 @@ class WebSocketClientEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
-        See C{IStreamClientEndpoint}. Fails with C{Refusal} when the server does not begin a WebSocket.
+        See C{IStreamClientEndpoint}. Fails with C{Refusal} when the server does not begin a WebSocket, with
+        C{ConnectionClosed} when it hangs up meanwhile.
         """
 
         def make(waiting: Deferred[IProtocol]) -> ClientSocket:

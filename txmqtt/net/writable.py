@@ -1,15 +1,15 @@
 """
-Who has a great many messages to publish, and waits until there is room for more of them.
+Who has a great many messages to publish, and waits until there is room for more of them, or until all are done with.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
 
 from txmqtt.session.client import ClientSession
+from txmqtt.session.outgoing import Outgoing
 from txmqtt.session.voice import OPEN
 
 
@@ -17,11 +17,16 @@ class Writable:
     """
     Those who wait, for one session.
 
-    @ivar waiting: they, oldest first. Whoever makes room looks here before it calls C{tell}.
+    @ivar waiting: how many. Whoever makes room looks here before it calls C{tell}.
     """
 
     def __init__(self) -> None:
-        self.waiting: deque[Deferred[None]] = deque()
+        self._room: list[Deferred[None]] = []
+        self._idle: list[Deferred[None]] = []
+
+    @property
+    def waiting(self) -> int:
+        return len(self._room) + len(self._idle)
 
     def ask(self, session: ClientSession | None) -> Deferred[None]:
         """
@@ -29,27 +34,44 @@ class Writable:
 
         @param session: the connection, if there is one.
         """
-        if not self.waiting and session is not None and _room(session):
+        if not self._room and session is not None and _has_room(session):
             return succeed(None)
-        waiter: Deferred[None] = Deferred(self.waiting.remove)
-        self.waiting.append(waiter)
-        return waiter
+        return _add(self._room)
+
+    def idle(self, books: Outgoing) -> Deferred[None]:
+        """
+        Wait until nothing waits, and nothing is on its way.
+        """
+        return succeed(None) if _is_idle(books) else _add(self._idle)
 
     def tell(self, session: ClientSession) -> None:
         """
         There may be room now: one after another is told, for each may take it.
         """
-        while self.waiting and _room(session):
-            self.waiting.popleft().callback(None)
+        while self._room and _has_room(session):
+            self._room.pop(0).callback(None)
+        while self._idle and _is_idle(session.books):
+            self._idle.pop(0).callback(None)
 
     def abandon(self, why: Callable[[], Exception]) -> None:
         """
-        There will be none.
+        It will not come to that.
         """
-        while self.waiting:
-            self.waiting.popleft().errback(why())
+        for waiting in (self._room, self._idle):
+            while waiting:
+                waiting.pop(0).errback(why())
 
 
-def _room(session: ClientSession) -> bool:
+def _add(waiting: list[Deferred[None]]) -> Deferred[None]:
+    waiter: Deferred[None] = Deferred(waiting.remove)
+    waiting.append(waiter)
+    return waiter
+
+
+def _has_room(session: ClientSession) -> bool:
     books = session.books
     return session.phase == OPEN and books.idle and books.flying < books.window and not session.blocked
+
+
+def _is_idle(books: Outgoing) -> bool:
+    return books.idle and not len(books.ids)

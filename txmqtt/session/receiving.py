@@ -196,6 +196,8 @@ class Receiving(Sending):
         else:
             # A repeat, or one that we never had: it must be answered all the same, or its sender waits for ever.
             reason = reasons.PACKET_IDENTIFIER_NOT_FOUND
+            if self.kept:
+                ticket = self._released(packet_id)
         gate = self._pubcomps
         if reason == reasons.SUCCESS:
             frame = (_PUBCOMP | packet_id).to_bytes(4, "big")

@@ -34,12 +34,15 @@ class Sending(Voice):
     @ivar thirsty: the owner has more to say as soon as there is room.
     @ivar resting: it has said enough for one turn, and goes on when the alarm rings.
     @ivar choosy: the peer does not take every QoS, or no retained messages.
+    @ivar kept: a client's session of which each step is put on record (C{ClientSink.sending} and what follows it); what
+        an earlier connection has put there may not be there yet.
     @ivar resend_interval: how long a packet may be unanswered before it is sent again, seconds; 0.0 for ever.
     """
 
     resend_interval = 0.0
     resting = False
     choosy = False
+    kept = False
     _publishes: Gate | None = None
     _pubrels: Gate | None = None
     _resend_from = 0.0  # when the peer last began to read again: what it was sent before may only just reach it
@@ -224,10 +227,14 @@ class Sending(Voice):
         item = outgoing.puback(packet.packet_id)
         if item is None:
             return  # an answer to nothing: harmless, and real clients send it after a resumption
+        reason = packet.reason
         if item.qos != 1:
-            raise RemoteProtocolError(f"PUBACK for packet identifier {packet.packet_id}, which is of QoS 2")
+            if not item.sent or item.released or not self._lowers():
+                raise RemoteProtocolError(f"PUBACK for packet identifier {packet.packet_id}, which is of QoS 2")
+            outgoing.finish(item)
+            reason = reasons.GRANTED_QOS_1
         if item.ref:
-            self._settled(item, packet.reason, packet.properties)
+            self._settled(item, reason, packet.properties)
         if self.thirsty or not outgoing.idle:
             self._refill()
 
@@ -252,6 +259,9 @@ class Sending(Voice):
             outgoing.release(item)
             if item.ref:
                 ticket = self._received(item)
+        self._pubrel_when(ticket, item)
+
+    def _pubrel_when(self, ticket: Ticket, item: Outbound) -> None:
         gate = self._pubrels
         if gate is None:
             if ticket.done:
@@ -284,7 +294,9 @@ class Sending(Voice):
             raise RemoteProtocolError(f"PUBCOMP for packet identifier {packet.packet_id}, which has had no PUBREL")
         outgoing.finish(item)
         if item.ref:
-            self._settled(item, packet.reason, packet.properties)
+            # Its PUBREC said that the peer has it. 0x92 answers a PUBREL that was sent again after the PUBCOMP had been
+            # lost, which is no error then [MQTT5-3.7.2-1].
+            self._settled(item, reasons.SUCCESS, packet.properties)
         if self.thirsty or not outgoing.idle:
             self._refill()
 
@@ -354,6 +366,12 @@ class Sending(Voice):
         """
         self._not_kept(reason)
 
+    def _lowers(self) -> bool:
+        """
+        Whether the peer may answer QoS 2 as if it were QoS 1.
+        """
+        return False
+
     def _takes(self, item: Outbound) -> bool:
         """
         Whether a peer that is choosy takes a message that waited; otherwise whoever owns it has been told.
@@ -378,5 +396,5 @@ def repeat_releases(conversation: Sending, released: list[Outbound]) -> None:
     Begin a resumed conversation: the PUBRELs go again at once, then what was published, then what waits.
     """
     for item in released:
-        conversation._let_pubrel(item.packet_id, reasons.SUCCESS)
+        conversation._pubrel_when(conversation._received(item) if conversation.kept else DONE, item)
     conversation.pump()

@@ -56,7 +56,6 @@ class Verbs(Conversation):
     @ivar session_expiry: how long the server was asked to keep the session, seconds.
     @ivar lasting: the publishes belong to somebody who outlives the session: when the server has lost it, what was sent
         there is sent anew.
-    @ivar kept: each step of the books is put on record (C{ClientSink.sending} and what follows it).
     @ivar downgrade: what the server does not take at this QoS, or not as retained, is sent as it takes it.
     """
 
@@ -79,7 +78,6 @@ class Verbs(Conversation):
         self.session_expiry = 0
         self._keepalive: Keepalive | None = None
         self.lasting = False
-        self.kept = False
         self.downgrade = False
         self._pings: deque[int] = deque()  # who waits for a PINGRESP, oldest first; 0 is the keep-alive
 
@@ -107,7 +105,8 @@ class Verbs(Conversation):
         @return: the message on its way; None at QoS 0, which has no way back.
         @raise LocalProtocolError: the server does not take it, or the queue is full.
         """
-        self._must_be_open("publish")
+        if self.phase != OPEN:
+            self._must_be_open("publish")
         if self.choosy:
             if self.downgrade:
                 qos, retain = self._lowered(qos, retain)
@@ -218,6 +217,10 @@ class Verbs(Conversation):
         if self.sent_aliases is not None:
             self.sent_aliases.bind(topic)
 
+    def _lowers(self) -> bool:
+        # RabbitMQ has no QoS 2 (seen with 3.10), and 3.x no way to say so before.
+        return self.version < MQTT5
+
     def _settled(self, item: Outbound, reason: int, properties: Properties | None) -> None:
         self.sink.settled(self, item, reason, properties)
 
@@ -318,13 +321,13 @@ class Verbs(Conversation):
 
     def _answered(self, kind: int, packet_id: int, codes: list[int], properties: Properties | None) -> None:
         request = self.books.ids.get(packet_id)
+        name = "SUBACK" if kind == SUBSCRIBE else "UNSUBACK"
         if not isinstance(request, Request) or request.kind != kind:
-            name = "SUBACK" if kind == SUBSCRIBE else "UNSUBACK"
             raise RemoteProtocolError(f"{name} for packet identifier {packet_id}, which asked for none")
         if kind == UNSUBSCRIBE and self.version < MQTT5:
             codes = [reasons.SUCCESS] * request.count
         if len(codes) != request.count:
-            raise RemoteProtocolError(f"{len(codes)} reason codes for {request.count} filters")
+            raise RemoteProtocolError(f"{name} with {len(codes)} reason codes for {request.count} filters")
         self.books.ids.free(packet_id)
         self.sink.answered(self, request, codes, properties)
         if not self.books.idle:  # with every identifier taken, a message may have waited for this one

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
+from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
 from twisted.cred.portal import IRealm, Portal
@@ -154,13 +155,16 @@ class MQTTWorld:
         """
         return self.run(self.connect(**options))
 
-    def service(self, *, retry: Retry = _RETRY, **options: Unpack[Options]) -> MQTTClientService:
+    def service(
+        self, *, retry: Retry = _RETRY, store: str | PathLike[str] | None = None, **options: Unpack[Options]
+    ) -> MQTTClientService:
         """
         A client that connects again and again. It is started, and stopped when the world is closed.
 
         @param retry: as with C{MQTTClientService}, but nothing is left to chance: after 1, 2, 4 seconds and so on.
+        @param store: a file, which is written to in the test's own thread.
         """
-        service = MQTTClientService(self.endpoint(), reactor=self.clock, retry=retry, **options)
+        service = MQTTClientService(self.endpoint(), reactor=self.clock, retry=retry, store=store, **options)
         self._services.append(service)
         service.startService()
         self.flush()
@@ -222,16 +226,22 @@ class MQTTWorld:
         """
         The broker can't be reached: all connections are lost, and nobody can connect. The broker itself goes on.
 
-        @param silently: see C{refuse}.
+        @param silently: nobody is told: connections are stalled, and attempts are not answered.
         """
         self.refuse(silently)
-        self._cut_all()
+        for connection in self._network.connections:
+            if silently:
+                connection.stall()
+            else:
+                connection.cut()
 
     def up(self) -> None:
         """
-        The broker can be reached again.
+        The broker can be reached again, also through connections that were stalled.
         """
         self._network.silent = self._network.refusing = False
+        for connection in self._network.connections:
+            connection.resume()
 
     def restart(self, *, sessions: bool = True, goodbye: bool = True) -> None:
         """

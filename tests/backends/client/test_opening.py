@@ -26,9 +26,8 @@ from txmqtt.backends.sqlite.errors import (
 )
 from txmqtt.backends.sqlite.lock import StoreLock
 from txmqtt.codec import reasons
-from txmqtt.session.message import Message
-from txmqtt.session.outgoing import Outbound
 
+NOT_KEPT = reasons.IMPLEMENTATION_SPECIFIC_ERROR
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -163,7 +162,7 @@ class EndTests(StoreTestCase):
         self.program.close()
         store = self.program.make()
         self.assertFalse(os.path.exists(self.program.path))
-        self.assertRaises(StoreError, store.queued, Outbound(Message(b"t", b""), 1), "")
+        self.assertRaises(StoreError, store.received, 1)
         self.assertRaises(StoreError, store.recall)
         self.successResultOf(store.close())
         self.successResultOf(store.close())
@@ -188,6 +187,39 @@ class EndTests(StoreTestCase):
             self.program.receive(5)
             self.program.write()
             self.assertEqual(self.program.reasons()[-1], 0)
+
+    def test_before_it_is_open(self) -> None:
+        """
+        What is queued before the store is open, or while it is closed, is kept when it is, behind what a former life
+        had queued; or refused, when it can't be opened.
+        """
+        self.program.queue("a")
+        self.program.close()
+        self.program.tickets.clear()
+        store = self.program.store
+        for name in ("b", "c", "d"):
+            self.program.queue(name, 2, name)
+            self.assertNotEqual(self.program.items[name].home, 0)
+        self.program.settle("c")
+        opening = store.open()
+        self.program.queue("e")
+        self.program.work()
+        found = self.successResultOf(opening)
+        self.assertEqual([promise.message.payload for promise in found.promises], [b"a"])
+        self.assertEqual(self.program.reasons(), [None, 0, None, None])
+        self.program.write()
+        self.assertEqual(self.program.reasons(), [0, 0, 0, 0])
+        self.program.kill()
+        self.assertEqual(self.program.summary(), ["a queued", "b queued key=b", "d queued key=d", "e queued"])
+        self.program.close()
+        self.program.queue("f")
+        lock = StoreLock(self.program.path)
+        lock.acquire()
+        opening = self.program.store.open()
+        self.program.work()
+        lock.release()
+        self.failureResultOf(opening, StoreLocked)
+        self.assertEqual((self.program.reasons(), self.program.items["f"].home), ([NOT_KEPT], 0))
 
     def test_recall(self) -> None:
         """
@@ -235,7 +267,6 @@ class EndTests(StoreTestCase):
             step()
             self.program.tickets.clear()
             self.program.items = {"a": item}
-            self.program.queue("b")
             self.program.send("a", 1)
             self.program.release("a")
             self.program.receive(1)

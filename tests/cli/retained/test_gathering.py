@@ -65,8 +65,8 @@ class GatherTests(SynchronousTestCase):
             self.assertNoResult(found)
         self.client.on_message(Message("live", b"", 0, False, False))
         self.clock.advance(0.5)
-        came: Any = self.successResultOf(found)
-        self.assertEqual(list(came), ["a", "d"])
+        kept_ones: Any = self.successResultOf(found)
+        self.assertEqual(list(kept_ones), ["a", "d"])
 
     def test_clear(self) -> None:
         """

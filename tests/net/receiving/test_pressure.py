@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.net.receiving.test_stream import StreamTestCase
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC, PUBREL
-from txmqtt.codec.packets import Ack, Pingreq, Pingresp, Publish, Suback
+from txmqtt.codec.packets import Ack, Pingreq, Pingresp, Publish, Suback, Subscribe
+from txmqtt.codec.properties import Properties
 from txmqtt.net.receiving.stream import Messages
 
 
@@ -61,6 +62,25 @@ class PressureTests(StreamTestCase):
         self.clock.advance(0)
         self.assertEqual(self.words(messages, 4), ["3", "4", "5", "6"])
 
+    def test_request(self) -> None:
+        """
+        A reader that asks somebody else in between gets the response, however full its buffer is.
+        """
+        self.full()
+        self.said()
+        answer = self.client.request("t", b"p")
+        (subscribe,) = self.said()
+        assert isinstance(subscribe, Subscribe)
+        self.assertFalse(self.paused)
+        self.hears(Suback(subscribe.packet_id, [2]))
+        (request,) = self.said()
+        assert isinstance(request, Publish) and request.properties is not None
+        self.assertFalse(self.paused)
+        said = Properties(correlation_data=request.properties.correlation_data)
+        self.hears(Publish(subscribe.subscriptions[0].filter, b"r", properties=said))
+        self.assertEqual(self.successResultOf(answer).payload, b"r")
+        self.assertTrue(self.paused)
+
     def test_dropping(self) -> None:
         """
         Other policies never stop the reading: what finds no room is dropped and counted.
@@ -80,6 +100,24 @@ class PressureTests(StreamTestCase):
         messages = self.opened(limit=1)
         self.come("1", "2", "3")
         self.assertEqual((self.paused, messages.waiting, messages.dropped), (False, 3, 0))
+
+    def test_more_than_the_receive_maximum(self) -> None:
+        """
+        A server that has more under way than we take is let go, with words that say so; 5.0 was told how many that is,
+        on 3.x it is all that is left to do.
+        """
+        for version in (4, 5):
+            with self.subTest(version=version):
+                messages = self.opened(settings={"version": version, "receive_maximum": 3})
+                over = self.client.whenClosed()
+                self.come("1", "2", "3")
+                self.assertFalse(self.transport.disconnecting)
+                self.come("4")
+                self.assertTrue(self.transport.disconnecting)
+                self.lose()
+                words = "more than 3 QoS 1 and 2 messages under way, the Receive Maximum"
+                self.assertIn(words, str(self.successResultOf(over)))
+                self.assertEqual(self.words(messages, 3), ["1", "2", "3"])
 
     def test_verb_resumes(self) -> None:
         """

@@ -88,6 +88,8 @@ class AtTheDoorTests(ClientTestCase):
                 if not {"concurrency", "timeout"} & set(wrong):
                     with self.assertRaisesRegex(error, words):
                         client.messages("t", **wrong)
+        with self.assertRaisesRegex(ValueError, "timeout, limit without a callback; expected one"):
+            client.subscribe("t", timeout=5, limit=1)
         table = [
             ({"filter": "a#"}, ValueError, "does not fill its level"),
             ({"qos": 3}, ValueError, "qos is 3"),

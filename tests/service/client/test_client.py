@@ -5,6 +5,7 @@ A service is there for as long as it runs: what is asked of it waits for a conne
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
@@ -405,6 +406,63 @@ class LifeTests(ServiceTestCase):
         self.world.flush()
         self.successResultOf(waiting)
         self.assertEqual(self.payloads, [b"later"])
+
+    def test_started_again_at_once(self) -> None:
+        """
+        Also while it is stopping: then it stops first. Stopped again before that, it stays so.
+        """
+        service = self.service()
+        stopped = service.stopService()
+        service.startService()
+        self.assertNoResult(stopped)
+        asked = service.publish("t", b"", 1)
+        self.world.advance(1)
+        self.successResultOf(stopped)
+        self.failureResultOf(asked, ConnectionClosed)
+        self.assertIs(service.phase, Phase.CONNECTED)
+        self.assertEqual([phase for phase, _ in self.phases[-4:]], ["stopping", "stopped", "connecting", "connected"])
+        stopped = service.stopService()
+        service.startService()
+        again = service.stopService()
+        self.world.advance(1)
+        self.successResultOf(stopped)
+        self.successResultOf(again)
+        self.assertIs(service.phase, Phase.STOPPED)
+        self.assertFalse(service.running)
+
+    def test_started_again_by_an_observer(self) -> None:
+        """
+        Whoever is told that it has stopped may start it again there and then.
+        """
+        service = self.service()
+
+        def restart(phase: Phase, error: Exception | None) -> None:
+            if phase is Phase.STOPPED:
+                stop()
+                service.startService()
+
+        stop = service.observe(restart)
+        self.world.run(service.stopService())
+        self.world.advance(1)
+        self.assertIs(service.phase, Phase.CONNECTED)
+
+    def test_stopped_while_the_store_is_read(self) -> None:
+        """
+        That the store was closed before it was open is no failure then, and says nothing in the log.
+        """
+        opening: Deferred[Any] = Deferred()
+        store = mock.Mock()
+        store.open.return_value = opening
+
+        def close() -> Deferred[None]:
+            opening.errback(RuntimeError("closed"))
+            return succeed(None)
+
+        store.close = close
+        service = self.service(store=store)
+        self.assertIs(service.phase, Phase.OPENING)
+        self.successResultOf(service.stopService())
+        self.assertEqual([phase for phase, _ in self.phases], ["opening", "stopping", "stopped"])
 
     def test_silent_server(self) -> None:
         """

@@ -147,9 +147,11 @@ class ClientFile:
     def _opened(self, result: Memory | Failure) -> Recollection | Failure:
         closing = self._state == _CLOSING
         if isinstance(result, Failure):
+            self._unopened()
             self._end()
             return self._explained(result)
         if closing:
+            self._unopened()
             self._shut()
             return Failure(StoreError(f"{self.path} was closed while it was being opened"))
         self._state = _OPEN
@@ -175,6 +177,12 @@ class ClientFile:
         """
         raise NotImplementedError
 
+    def _unopened(self) -> None:
+        """
+        It could not be opened.
+        """
+        raise NotImplementedError
+
     def recall(self) -> Recollection:
         """
         See C{Keeper.recall}: once the store is open, and until the first step is told.
@@ -187,6 +195,13 @@ class ClientFile:
         return self._found
 
     # In use
+
+    @property
+    def opened(self) -> bool:
+        """
+        It is open, and not being closed.
+        """
+        return self._state == _OPEN
 
     def _kept(self) -> bool:
         """

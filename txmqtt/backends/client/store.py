@@ -7,6 +7,8 @@ while the one before it is written. A step's ticket is settled when the disk has
 C{queued}, C{wished} and C{unwished} fail when their transaction does, and at once (QUOTA_EXCEEDED) while the disk does
 not work or too much waits for it; nothing of them is kept then, nor of the C{sending} of a publish that was not on disk
 yet. All other steps wait until the disk works again: they fail only when the store is closed before.
+
+What is queued while the store is not open is kept as soon as it is.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from txmqtt.backends.sqlite.worker import ThreadWorker, Worker
 from txmqtt.codec import reasons
 from txmqtt.session.keeping import Wish
 from txmqtt.session.outgoing import Outbound
-from txmqtt.session.tickets import DONE, FULL, Ticket, decided
+from txmqtt.session.tickets import DONE, FULL, Caller, Ticket, decided
 
 #: How much may wait for the disk: steps, and bytes of messages.
 OPERATIONS: Final = 100_000
@@ -71,6 +73,9 @@ class ClientStore(ClientFile):
         self._size = size
         self._most_outcomes = outcomes
         self._outcome_age = outcome_age
+        self._early: dict[int, tuple[Outbound, str, Ticket]] = {}  # queued while it was not open, by numbers below 0
+        self._early_size = 0
+        self._earliest = 0
         super().__init__(path, reactor, durability, seconds, workers, connect)
 
     def _make(self) -> None:
@@ -96,6 +101,21 @@ class ClientStore(ClientFile):
             self.outcomes.recovered(key, at)
         self.outcomes.tidy(self._reactor.seconds())
         found.outcomes = [outcome for outcome in found.outcomes if outcome.key in self.outcomes]
+        for item, key, ticket in self._take_early():
+            kept = self.queued(item, key)
+            if kept.done:
+                ticket.settle(kept.reason)
+            else:
+                kept.wait(Caller(ticket.settle))
+
+    def _unopened(self) -> None:
+        for item, _, ticket in self._take_early():
+            item.home = 0
+            ticket.settle(reasons.IMPLEMENTATION_SPECIFIC_ERROR)
+
+    def _take_early(self) -> list[tuple[Outbound, str, Ticket]]:
+        early, self._early, self._early_size = list(self._early.values()), {}, 0
+        return early
 
     def named(self, client_id: str) -> None:
         """
@@ -110,8 +130,8 @@ class ClientStore(ClientFile):
         """
         See C{Keeper.queued}.
         """
-        if not self._kept():
-            return _CLOSED
+        if not self.opened:
+            return self._queued_early(item, key)
         books = self.books
         draft = books.draft or books.begin()
         if (
@@ -119,8 +139,7 @@ class ClientStore(ClientFile):
             or books.operations + draft.operations >= self._operations
             or books.size + draft.size >= self._size
         ):
-            self.refused += 1
-            return FULL
+            return self._refuse(item)
         self._home = home = self._home + 1
         item.home = home
         draft.operations += 1
@@ -130,6 +149,21 @@ class ClientStore(ClientFile):
             draft.keys[home] = self._keys[home] = key
             self.outcomes.drop(key)
         return draft.ticket
+
+    def _queued_early(self, item: Outbound, key: str) -> Ticket:
+        if len(self._early) >= self._operations or self._early_size >= self._size:
+            return self._refuse(item)
+        self._earliest -= 1
+        item.home = self._earliest
+        self._early_size += item.message.size
+        ticket = Ticket()
+        self._early[item.home] = (item, key, ticket)
+        return ticket
+
+    def _refuse(self, item: Outbound) -> Ticket:
+        item.home = 0
+        self.refused += 1
+        return FULL
 
     def sending(self, item: Outbound) -> Ticket:
         """
@@ -147,7 +181,7 @@ class ClientStore(ClientFile):
         if not self._kept():
             return _CLOSED
         home = item.home
-        if not home:
+        if home <= 0:
             return DONE
         books = self.books
         known = self._flown.get(home)
@@ -165,10 +199,13 @@ class ClientStore(ClientFile):
         """
         See C{Keeper.settled}.
         """
-        home = item.home
-        if not home or not self._kept():
+        home, item.home = item.home, 0
+        if home < 0:
+            _, _, ticket = self._early.pop(home)
+            self._early_size -= item.message.size
+            ticket.settle(reasons.SUCCESS)
+        if home <= 0 or not self._kept():
             return
-        item.home = 0
         books = self.books
         (books.draft or books.begin()).settle(home)
         self._flown.pop(home, None)

@@ -81,11 +81,8 @@ class Handlers(Routing):
         """
         Nothing comes any more: who waits for the next message is told why.
         """
-        for receiver in self.receivers():
-            places = self.standing(receiver)
-            if receiver.over(why):
-                for handler in places:
-                    self.discard(handler)
+        for reader in self.remove_readers():
+            reader.end(why)
 
     def buffer(self, limit: int, policy: Policy) -> Buffer:
         """

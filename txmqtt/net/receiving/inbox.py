@@ -25,6 +25,8 @@ class Inbox(Receiver):
     @param keep: what nobody has read when it is closed is not acknowledged, so that it comes again.
     """
 
+    reading = True
+
     def __init__(self, terms: Terms, version: int, handlers: Handlers, clock: IReactorTime, keep: bool) -> None:
         self.ended = False
         self.why: Exception | None = None
@@ -150,22 +152,9 @@ class Inbox(Receiver):
         """
         self.waiting.resumed()
 
-    def over(self, why: Exception) -> bool:
-        """
-        See C{Receiver}.
-        """
-        self.end(why)
-        return True
-
-    def deposed(self, why: Exception | None) -> None:
-        """
-        See C{Receiver}.
-        """
-        self.end(why)
-
     def end(self, why: Exception | None) -> None:
         """
-        No more will come. What is here can be read.
+        See C{Receiver}. What is here can still be read.
         """
         if not self.ended:
             self.ended = True

@@ -25,9 +25,11 @@ class Receiver:
     Gets the messages of one subscription, which may have several filters.
 
     @ivar callback: all that there is to do is to call this; None where there is more.
+    @ivar reading: somebody waits for what comes, and must be told when nothing more will.
     """
 
     callback: Callback | None = None
+    reading = False
 
     def take(self, message: Message) -> Ticket:
         """
@@ -40,17 +42,9 @@ class Receiver:
         The server goes on with the session on a new connection, and sends again what was not acknowledged.
         """
 
-    def over(self, why: Exception) -> bool:
+    def end(self, why: Exception | None) -> None:
         """
-        The connection is gone, and the session with it or for the time being.
-
-        @return: this receiver goes with it.
-        """
-        return False
-
-    def deposed(self, why: Exception | None) -> None:
-        """
-        Nothing will come any more: the subscription is no more (None), or another took its place.
+        Nothing more will come: the subscription is no more (None), another took its place, or the connection is gone.
         """
 
 

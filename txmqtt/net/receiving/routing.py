@@ -21,8 +21,9 @@ from txmqtt.net.receiving.receivers import Callback, Receiver
 _REMEMBERED = 4_096
 _LENGTH = 256
 
-#: The identifiers that we give: small, because each costs its bytes in every message, and above those that users like.
-_FIRST, _LAST = 100, 16_383
+#: The identifiers that we give: small, because each costs its bytes in every message, and above those that users like;
+#: larger ones, up to what there is, only to somebody who has thousands.
+_FIRST, _SMALL, _LAST = 100, 16_383, 268_435_455
 
 #: The topic, the callback if calling it is all there is to do, and who else gets the message.
 Route = tuple[str, Callback | None, tuple[Receiver, ...]]
@@ -77,8 +78,9 @@ class Routing:
             one = have.pop()
             if one and self._taken[one] == len(filters):
                 return one
+        last = _SMALL if len(self._taken) < _SMALL // 2 else _LAST
         while True:
-            self._last = self._last + 1 if self._last < _LAST else _FIRST
+            self._last = self._last + 1 if self._last < last else _FIRST
             if self._last not in self._taken:
                 return self._last
 
@@ -141,7 +143,17 @@ class Routing:
         for filter in list(self._handlers):
             self._remove(filter)
         for receiver in receivers:
-            receiver.deposed(None)
+            receiver.end(None)
+
+    def remove_readers(self) -> list[Receiver]:
+        """
+        Take away all that somebody reads; they.
+        """
+        places = [handler for handler in self._handlers.values() if handler.receiver and handler.receiver.reading]
+        for handler in places:
+            handler.replaced = None
+            self.withdraw(handler)
+        return _once(places)
 
     def receivers(self) -> list[Receiver]:
         """
@@ -156,8 +168,8 @@ class Routing:
         return [handler for handler in self._handlers.values() if handler.receiver is receiver]
 
     def _deposed(self, receiver: Receiver | None, why: Exception | None) -> None:
-        if receiver is not None and not self.standing(receiver):
-            receiver.deposed(why)
+        if receiver is not None and receiver.reading and not self.standing(receiver):
+            receiver.end(why)
 
     def _add(self, handler: Handler) -> None:
         self._handlers[handler.filter] = handler

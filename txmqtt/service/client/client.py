@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from os import PathLike, fspath
 from typing import Any, Unpack
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail
 
 from txmqtt.backends.sqlite.worker import ThreadWorker
 from txmqtt.codec.constants import MQTT5, PUBLISH
@@ -33,6 +33,7 @@ from txmqtt.service.client.outbox import POLICIES, REFUSE
 from txmqtt.service.client.phases import Phase
 from txmqtt.service.client.retry import Retry
 from txmqtt.service.client.servers import Server, Servers
+from txmqtt.session.outgoing import Outbound
 
 #: How long a server keeps the session of a client that is to begin anew with each start of its program, seconds: long
 #: enough for a network that comes and goes.
@@ -127,7 +128,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
 
     @staticmethod
     def _opened_later(store: Any, reactor: Any, seconds: Callable[[], float]) -> Store | None:
-        if store is None or hasattr(store, "open"):
+        if not isinstance(store, str | PathLike):
             found: Store | None = store
             return found
         from txmqtt.backends.client import ClientStore  # most do without
@@ -177,21 +178,9 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         """
         Fires when nothing is left to be sent or acknowledged.
         """
-        waiting = [each for each in self.state.waiters.waiting.values()]
-        if not waiting:
-            return succeed(None)
-        return self._after(waiting[-1]).addCallback(lambda _: self.whenIdle())
-
-    def _after(self, answer: Answer) -> Deferred[None]:
-        done: Deferred[None] = Deferred()
-
-        def told(result: Any) -> Any:
-            if not done.called:
-                self._plan.reactor.callLater(0, done.callback, None)
-            return result
-
-        answer.addBoth(told)
-        return done
+        if self.phase is Phase.GIVEN_UP:
+            return fail(self._why())
+        return self.state.writable.idle(self.state.outgoing)
 
     # The verbs
 
@@ -216,6 +205,47 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         client = self.client
         if client is not None and not key and lifetime is None and self.outbox.plain:
             return client.publish(topic, payload, qos, retain, properties)
+        item = self._made(topic, payload, qos, retain, properties, key, lifetime)
+        return self.outbox.publish(item, key) if self.phase is not Phase.GIVEN_UP else fail(self._why())
+
+    def post(
+        self,
+        topic: str | bytes,
+        payload: bytes | bytearray | memoryview = b"",
+        qos: int = 1,
+        retain: bool = False,
+        properties: Properties | None = None,
+        *,
+        key: str = "",
+        lifetime: float | None = None,
+    ) -> Deferred[None]:
+        """
+        With a store: put a message into it, to be sent as soon as can be. See C{publish}.
+
+        @return: fires when it is on disk: from then on it reaches the server, whatever becomes of this program.
+            C{outcome} tells how it went if it has a key.
+        @raise ValueError: there is no store, or QoS is 0, which is not kept.
+        """
+        if self.state.keeper is None:
+            raise ValueError("post without a store; expected the option store, or publish")
+        if qos_number(qos) == 0:
+            raise ValueError("post at QoS 0; expected QoS 1 or 2")
+        item = self._made(topic, payload, qos, retain, properties, key, lifetime)
+        return self.outbox.post(item, key) if self.phase is not Phase.GIVEN_UP else fail(self._why())
+
+    def _made(
+        self,
+        topic: str | bytes,
+        payload: bytes | bytearray | memoryview,
+        qos: int,
+        retain: bool,
+        properties: Properties | None,
+        key: str,
+        lifetime: float | None,
+    ) -> Outbound:
+        """
+        What is to be published, when all of it has been judged.
+        """
         name = topic_bytes(topic)
         data = payload_bytes(payload)
         qos = qos_number(qos)
@@ -225,9 +255,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
             raise TypeError(f"lifetime is {lifetime!r}; expected a number of seconds or None")
         if lifetime is not None and lifetime <= 0:
             raise ValueError(f"lifetime is {lifetime}; expected more than 0 seconds")
-        if self.phase is Phase.GIVEN_UP:
-            return fail(self._why())
-        return self.outbox.publish(name, data, qos, bool(retain), properties, key, lifetime)
+        return self.outbox.make(name, data, qos, bool(retain), properties, lifetime)
 
     def when_writable(self) -> Deferred[None]:
         """
@@ -245,10 +273,13 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         """
         How a publish ended, or will end, that was given this key, perhaps by an earlier life of the program.
 
-        @return: fires as the Deferred of that publish would have.
+        Asked before the store has been read, as from before the start, it waits for that.
+
+        @return: fires as the Deferred of that publish would have; what failed without a word of the server, because it
+            expired, for example, is C{Refused} here. Fails with C{KeyError} when there is none in the store.
         @raise KeyError: there is none, or it was told before.
         """
-        return self.outcomes.find(key)
+        return self.outcomes.find(key) if self.phase is not Phase.GIVEN_UP else fail(self._why())
 
     def reauthenticate(self) -> Deferred[None]:
         """

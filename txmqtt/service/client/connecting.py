@@ -94,6 +94,7 @@ class Attempts:
         self._tls = tls
         self._credentials = credentials
         self._goodbye = goodbye
+        self._known: tuple[str, Address] | None = None  # the latest
 
     def watch(
         self,
@@ -129,7 +130,7 @@ class Attempts:
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
         server = self._servers.next
         tls: Any = await _given(self._tls) if callable(self._tls) else self._tls
-        address = self._reach(server, tls)
+        address = self._address(server, tls)
         state = self._state()
         given = await self._who()
         named = {name: value for name, value in address.options.items() if getattr(self._settings, name) is None}
@@ -160,6 +161,16 @@ class Attempts:
         client.whenClosed().addCallback(lost)
         self._clock.callLater(0, self._accepted, client)  # when ClientService knows it too
         return handle
+
+    def _address(self, server: Server, tls: TLSOption | None) -> Address:
+        """
+        Made once for each server, unless TLS is another each time: to find out whom the system trusts takes a while.
+        """
+        if callable(self._tls) or not isinstance(server, str):
+            return self._reach(server, tls)
+        if self._known is None or self._known[0] != server:
+            self._known = server, self._reach(server, tls)
+        return self._known[1]
 
     async def _who(self) -> dict[str, Any]:
         if self._credentials is None:

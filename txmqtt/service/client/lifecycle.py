@@ -102,6 +102,7 @@ class Lifecycle(Service):
         self._ready: list[Deferred[Any]] = []
         self._closed: list[Deferred[Exception | None]] = []
         self._connections: ClientService | None = None
+        self._ending = False  # it has not ended yet
         self._begin(None)
 
     def _begin(self, before: ClientState | None) -> None:
@@ -173,11 +174,16 @@ class Lifecycle(Service):
 
     def startService(self) -> None:
         """
-        See C{IService}: connect, and stay connected.
+        See C{IService}: connect, and stay connected. While it is stopping it first comes to its end, and what is asked
+        until then fails.
         """
         if self.running:
             return
         super().startService()  # type: ignore[no-untyped-call]
+        if not self._ending:
+            self._go()
+
+    def _go(self) -> None:
         if self._plan.store is None:
             self._connect()
             return
@@ -187,14 +193,20 @@ class Lifecycle(Service):
         opening.addErrback(self._unopened)
 
     def _recalled(self, found: Recollection) -> None:
+        if self._ending:
+            return
         self.outcomes.recall(found)
         self.outbox.recalled()
-        if self.running:
-            self._connect()
+        self._connect()
+        self.outcomes.recalled()
 
     def _unopened(self, failure: Failure) -> None:
+        if self._ending:
+            return  # that is why
         _log.error("the client's store cannot be used: {error}", error=failure.getErrorMessage())
         error = failure.value if isinstance(failure.value, Exception) else MQTTError(failure.getErrorMessage())
+        self._ending = True
+        super().stopService()  # type: ignore[no-untyped-call]
         self._over(Phase.GIVEN_UP, error)
 
     def _connect(self) -> None:
@@ -219,7 +231,7 @@ class Lifecycle(Service):
         self._phases.become(Phase.CONNECTING)
 
     def _accepted(self, client: MQTTClient) -> None:
-        if self.client is not client or not self.running:
+        if self.client is not client or not self.running or self._ending:
             return  # it was lost again in the same turn
         self._accepted_at = self._plan.seconds()
         self._phases.become(Phase.CONNECTED)
@@ -237,7 +249,7 @@ class Lifecycle(Service):
         self._judge(why)
 
     def _judge(self, error: Exception) -> None:
-        if not self.running:
+        if not self.running or self._ending:
             return
         self._plan.servers.failed(error)
         plan = self._plan
@@ -245,7 +257,7 @@ class Lifecycle(Service):
         if plan.retry.final(error, renewed):
             _log.error("{client!r} gives up: {error}", client=self.state.client_id, error=error)
             # on the next turn, because it is ClientService that told us
-            self._plan.reactor.callLater(0, self._give_up, error)
+            self._plan.reactor.callLater(0, self._give_up, self._connections, error)
         else:
             _log.info("{client!r} will connect again: {error}", client=self.state.client_id, error=error)
             self._phases.become(Phase.WAITING, error)
@@ -257,8 +269,8 @@ class Lifecycle(Service):
         servers = self._plan.servers
         return self._plan.retry.delay(-(-self._failures // len(servers))) if servers.round else 0.0
 
-    def _give_up(self, error: Exception) -> None:
-        if self.running:
+    def _give_up(self, connections: ClientService | None, error: Exception) -> None:
+        if self._connections is connections:  # otherwise it has been stopped, and may have been started again
             self._end().addCallback(lambda _: self._over(Phase.GIVEN_UP, error))
 
     def stopService(self) -> Deferred[None]:
@@ -267,12 +279,17 @@ class Lifecycle(Service):
 
         @return: fires when the connection is closed and the store is written.
         """
+        if self._ending:
+            if self.running:  # it had been started meanwhile
+                super().stopService()  # type: ignore[no-untyped-call]
+            return self.whenClosed().addCallback(lambda _: None)
         if not self.running:
             return succeed(None)
         self._phases.become(Phase.STOPPING)
         return self._end().addCallback(lambda _: self._over(Phase.STOPPED, None))
 
     def _end(self) -> Deferred[None]:
+        self._ending = True
         super().stopService()  # type: ignore[no-untyped-call]
         connections, self._connections = self._connections, None
         ending = connections.stopService() if connections is not None else succeed(None)
@@ -287,19 +304,21 @@ class Lifecycle(Service):
         client.disconnect(properties=Properties(session_expiry_interval=0) if ephemeral else None)
 
     def _over(self, phase: Phase, error: Exception | None) -> None:
-        if self.running:  # the store could not be opened
-            super().stopService()  # type: ignore[no-untyped-call]
         self._phases.become(phase, error)
-        before = self.state
-        self.outbox.close()
+        before, outcomes = self.state, self.outcomes
+        self.outbox.close(self._why)
         ready, self._ready = self._ready, []
         self._begin(before)
         before.abandon(self._why)
+        outcomes.close(self._why)
         for waiter in ready:
             waiter.errback(self._why())
         closed, self._closed = self._closed, []
         for each in closed:
             each.callback(error)
+        self._ending = False
+        if self.running:  # somebody has started it again
+            self._go()
 
     def _why(self) -> MQTTError:
         error = self._phases.error

@@ -5,18 +5,19 @@ Publishes that wait: for a connection, for room in the queue, or until their tim
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
-from twisted.internet.defer import fail
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from txmqtt.codec import reasons
-from txmqtt.codec.errors import LocalProtocolError
+from txmqtt.codec.errors import LocalProtocolError, MQTTError
 from txmqtt.codec.properties import Properties
 from txmqtt.net.state import Answer, ClientState
 from txmqtt.net.thread_check import check_thread
 from txmqtt.session.message import Message, travelling
 from txmqtt.session.outgoing import REFUSED, Outbound
-from txmqtt.session.tickets import Caller
+from txmqtt.session.tickets import DONE, Caller
 from txmqtt.session.voice import OPEN
 
 #: What may happen to a publish for which the queue has no room.
@@ -34,6 +35,7 @@ class Outbox:
     @ivar dropped: how many publishes made room for newer ones.
     @ivar refused: how many found no room.
     @ivar expired: how many waited longer than they were to wait.
+    @ivar keeping: there is a store, and it is open.
     """
 
     def __init__(self, state: ClientState, clock: IReactorTime, policy: str, line: int) -> None:
@@ -42,11 +44,13 @@ class Outbox:
         @param line: how many may wait for room in the queue; one more is refused.
         """
         self.dropped = self.refused = self.expired = 0
+        self.keeping = False
         self._state = state
         self._clock = clock
         self._policy = policy
         self._limit = line
         self._line: deque[Outbound] = deque()
+        self._recorded: dict[int, Deferred[None]] = {}
         self._watching = False
         self._alarm: IDelayedCall | None = None
         self._flushing: IDelayedCall | None = None
@@ -62,42 +66,69 @@ class Outbox:
         """
         return self._state.outgoing.idle and not self._line
 
-    def publish(
+    def make(
         self,
         topic: bytes,
         payload: bytes,
         qos: int,
         retain: bool,
         properties: Properties | None,
-        key: str,
         lifetime: float | None,
-    ) -> Answer:
+    ) -> Outbound:
         """
-        Have it sent as soon as can be. All arguments have been judged.
+        A message that is about to wait. All arguments have been judged.
         """
         check_thread("a client")
-        state = self._state
         now = self._clock.seconds()
         expires_at = 0.0
         if properties is not None:
             if properties.message_expiry_interval is not None:
                 expires_at = now + max(properties.message_expiry_interval, 1e-6)
             properties = travelling(properties)
-        ref, answer = state.waiters.expect(self._cancel)
-        item = Outbound(Message(topic, payload, qos, retain, properties, expires_at), qos, retain, (), ref)
+        item = Outbound(Message(topic, payload, qos, retain, properties, expires_at), qos, retain)
         if lifetime is not None:
             item.until = now + lifetime
-        if key:
-            state.keys[ref] = key
+        return item
+
+    def publish(self, item: Outbound, key: str) -> Answer:
+        """
+        Have it sent as soon as can be.
+
+        @return: fires when the server has it.
+        """
+        item.ref, answer = self._state.waiters.expect(self._cancel)
         try:
-            self._offer(item)
+            self._offer(item, key)
         except LocalProtocolError as error:
-            state.waiters.forget(answer)
-            state.keys.pop(ref, None)
+            self._state.waiters.forget(answer)
             return fail(error)
         return answer
 
-    def _offer(self, item: Outbound) -> None:
+    def post(self, item: Outbound, key: str) -> Deferred[None]:
+        """
+        The same.
+
+        @return: fires when it is on disk.
+        """
+        item.ref = self._state.waiters.number()
+        recorded = self._recorded[item.ref] = Deferred()
+        try:
+            self._offer(item, key)
+        except LocalProtocolError as error:
+            del self._recorded[item.ref]
+            return fail(error)
+        return recorded
+
+    def _offer(self, item: Outbound, key: str) -> None:
+        if key:
+            self._state.keys[item.ref] = key
+        try:
+            self._admit(item)
+        except LocalProtocolError:
+            self._state.keys.pop(item.ref, None)
+            raise
+
+    def _admit(self, item: Outbound) -> None:
         if item.until or item.message.expires_at:
             self._arm()
         if self._line or not self._room(item):
@@ -138,25 +169,50 @@ class Outbox:
             client.offer(item)
         elif state.outgoing.admit(item, True) == REFUSED:
             raise LocalProtocolError("the queue of outgoing messages is full", reasons.QUOTA_EXCEEDED)
-        if state.keeper is not None and item.qos and not item.home:
-            state.keep(item)
-            self._flush_soon()
+        if self.keeping and item.qos:
+            self._record(item)
 
-    def _flush_soon(self) -> None:
+    # The store
+
+    def recalled(self) -> None:
+        """
+        The store is open, and what it had is in the queue, before what has been published since.
+        """
+        self.keeping = self._state.keeper is not None
+        for item in list(self._state.outgoing.waiting or ()):
+            if self.keeping and item.qos and not item.home:
+                self._record(item)
+        self._arm()
+
+    def _record(self, item: Outbound) -> None:
+        ticket = self._state.keep(item) if not item.home else DONE  # it has left, and is on record because of that
+        if ticket.done:
+            self._decided(item, ticket.reason)
+        else:
+            ticket.wait(Caller(lambda reason: self._decided(item, reason)))
         if self._flushing is None:
             self._flushing = self._clock.callLater(0, self._flush)
+
+    def _decided(self, item: Outbound, reason: int) -> None:
+        """
+        It is on disk, or never will be; what has not left is not sent then.
+        """
+        failed = reason >= reasons.FAILURE
+        if failed and self._state.outgoing.withdraw(item):
+            self._end(item, reason, "it could not be stored")
+        recorded = self._recorded.pop(item.ref, None)
+        if recorded is not None:
+            if failed:
+                words = f"message on {item.message.topic.decode()!r} could not be stored"
+                recorded.errback(LocalProtocolError(words, reason))
+            else:
+                recorded.callback(None)
 
     def _flush(self) -> None:
         self._flushing = None
         keeper = self._state.keeper
         if keeper is not None:
             keeper.flush()
-
-    def recalled(self) -> None:
-        """
-        The queue has been filled from elsewhere.
-        """
-        self._arm()
 
     # Room
 
@@ -214,16 +270,23 @@ class Outbox:
     def _end(self, item: Outbound, reason: int, why: str) -> None:
         words = f"message on {item.message.topic.decode()!r} not sent: {why}"
         self._state.forget(item, reason, words)
+        recorded = self._recorded.pop(item.ref, None)
+        if recorded is not None:  # before it came to that
+            recorded.errback(LocalProtocolError(words, reason))
         answer = self._state.waiters.waiting.pop(item.ref, None)
         if answer is not None:
             answer.errback(LocalProtocolError(words, reason))
 
-    def close(self) -> None:
+    def close(self, why: Callable[[], MQTTError]) -> None:
         """
         Nobody will connect again.
+
+        @param why: makes the error for those who wait for the disk.
         """
         for call in (self._alarm, self._flushing):
             if call is not None:
                 call.cancel()
         self._alarm = self._flushing = None
         self._line.clear()
+        while self._recorded:
+            self._recorded.popitem()[1].errback(why())

@@ -4,6 +4,8 @@ Publishes that have a name: how they ended is found by it, also by a later life 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred, fail, succeed
 
 from txmqtt.codec import reasons
@@ -24,6 +26,7 @@ class Outcomes:
         self._state = state
         self._ended: dict[str, Outcome] = {}
         self._asked: dict[str, list[Answer]] = {}
+        self._read = state.keeper is None  # what former lives left is known
         state.ended = self._told
 
     def recall(self, found: Recollection) -> None:
@@ -54,8 +57,16 @@ class Outcomes:
                 state.outgoing.resume(item, promise.packet_id)
             else:
                 state.outgoing.recall(item)
+        known = {promise.key for promise in found.promises} | {outcome.key for outcome in found.outcomes}
         for item in queued:
-            state.outgoing.recall(item)
+            key = state.keys.get(item.ref)
+            if key is not None and key in known:  # it could not be known when the publish was accepted
+                del state.keys[item.ref]
+                answer = state.waiters.waiting.pop(item.ref, None)
+                if answer is not None:
+                    answer.errback(ValueError(f"key is {key!r}, which another publish has"))
+            else:
+                state.outgoing.recall(item)
         for packet_id in found.received:
             state.incoming.resume(packet_id)
         for wish in found.wishes:
@@ -65,6 +76,31 @@ class Outcomes:
                 state.handlers.put(filter, None, wish.identifier)
         for outcome in found.outcomes:
             self._ended[outcome.key] = outcome
+
+    def recalled(self) -> None:
+        """
+        Whoever asked before the store was read is told now what is known.
+        """
+        self._read = True
+        for key in list(self._asked):
+            if key in self._ended:
+                outcome = self._ended.pop(key)
+                self._forget(key)
+                for answer in self._asked.pop(key):
+                    _answer(outcome).chainDeferred(answer)
+            elif key not in self._state.keys.values():
+                for answer in self._asked.pop(key):
+                    answer.errback(KeyError(key))
+
+    def close(self, why: Callable[[], MQTTError]) -> None:
+        """
+        Nobody will connect again.
+
+        @param why: makes the error for those who wait.
+        """
+        while self._asked:
+            for answer in self._asked.popitem()[1]:
+                answer.errback(why())
 
     def check(self, key: str, qos: int) -> None:
         """
@@ -87,13 +123,14 @@ class Outcomes:
         """
         Wait for the end of one.
 
+        @return: fails with C{KeyError} when there turns out to be none, once the store has been read.
         @raise KeyError: there is none.
         """
         ended = self._ended.pop(key, None)
         if ended is not None:
             self._forget(key)
             return _answer(ended)
-        if key not in self._state.keys.values():
+        if self._read and key not in self._state.keys.values():
             raise KeyError(key)
         answer: Answer = Deferred(lambda gone: self._asked[key].remove(gone))
         self._asked.setdefault(key, []).append(answer)
