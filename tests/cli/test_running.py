@@ -62,6 +62,17 @@ class RunTests(SynchronousTestCase):
                 self.assertEqual(self.ended(result), status)
                 self.assertEqual(self.said, words)
 
+    def test_before_it_begins(self) -> None:
+        """
+        A job that can't even be made ends the command all the same.
+        """
+
+        def job(reactor: Any, run: Run) -> Any:
+            raise ValueError("no such option")
+
+        run = self.run_job(job)
+        self.assertEqual((run.status, self.said, self.reactor.hasStopped), (1, ["no such option"], True))
+
     def waits(self, closing: Deferred[None]) -> Any:
         async def job(reactor: Any, run: Run) -> None:
             try:

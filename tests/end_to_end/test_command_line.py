@@ -12,10 +12,11 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.end_to_end.support import PATIENCE, Mosquitto, environment, need_program, our_broker, until
+from tests.end_to_end.support import PATIENCE, Mosquitto, environment, need_module, need_program, our_broker, until
 
 TXMQTT = [sys.executable, "-c", "from txmqtt.cli.main import main; main(prog_name='txmqtt')"]
 
@@ -130,7 +131,7 @@ class PublishAndSubscribeTests(CommandCase):
         stopped = self.txmqtt("sub", "-p", self.port, "-t", "cli/stopped", "-C", "9")
         pipe = self.txmqtt("sub", "-p", self.port, "-t", "cli/pipe")
         self.assertEqual(refused.end()[:2], (135, b""))
-        self.assertEqual(late.end(), (27, b"", "Error: no answer within 0.05 s\n"))
+        self.assertEqual(late.end(), (27, b"", "Error: no response on 'cli/nobody' within 0.05 s\n"))
         self.subscribed("cli/stopped", stopped)
         stopped.process.terminate()
         self.assertEqual(stopped.end(), (143, b"", ""))
@@ -146,15 +147,29 @@ class PublishAndSubscribeTests(CommandCase):
 class OtherTests(CommandCase):
     def test_request(self) -> None:
         """
-        The answer is printed that brings back what the question said.
+        The answer is printed that brings back what the question said; whoever serves is another library.
         """
-        server = self.mosquitto("mosquitto_sub", "-V", "5", "-t", "cli/time", "-C", "1", "-F", "%R %D %p")
+        need_module("paho", "paho-mqtt")
+        from paho.mqtt.client import Client, MQTTMessage, MQTTv5
+        from paho.mqtt.enums import CallbackAPIVersion
+        from paho.mqtt.packettypes import PacketTypes
+        from paho.mqtt.properties import Properties
+
+        def serve(client: Client, _: object, message: MQTTMessage) -> None:
+            asked: Any = message.properties
+            said: Any = Properties(PacketTypes.PUBLISH)
+            said.CorrelationData = asked.CorrelationData
+            client.publish(asked.ResponseTopic, message.payload + b", 12:00", properties=said)
+
+        server = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
+        server.on_message = serve
+        server.on_connect = lambda client, *_: client.subscribe("cli/time") and None
+        server.connect("127.0.0.1", int(self.port))
+        server.loop_start()
+        self.addCleanup(server.loop_stop)
+        self.addCleanup(server.disconnect)
         asking = self.txmqtt("request", "cli/time", "-m", "now", "-p", self.port, "-F", "%p, %l bytes")
-        topic, data, question = server.end()[1].decode().split()
-        self.assertEqual(question, "now")
-        answer = ["-V", "5", "-t", topic, "-m", "12:00", "-D", "PUBLISH", "correlation-data", data]
-        self.mosquitto("mosquitto_pub", *answer).end()
-        self.assertEqual(asking.end(), (0, b"12:00, 5 bytes\n", ""))
+        self.assertEqual(asking.end(), (0, b"now, 12:00, 10 bytes\n", ""))
 
     def test_retained(self) -> None:
         """

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from txmqtt.cli.exits import Ended
+from txmqtt.cli.options.properties import merged
 from txmqtt.cli.options.server import Server, not_connected
 from txmqtt.cli.running import Run
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import DISCONNECT
 from txmqtt.codec.errors import ConnectionClosed, Refused
+from txmqtt.codec.properties import Properties
 from txmqtt.service.client import MQTTClientService, Phase, Retry
 
 #: Between attempts, seconds, at most.
@@ -88,8 +90,10 @@ class Lasting:
         """
         self._leaving = True
         said = self._server.properties.of(DISCONNECT)
+        options = self._server.options
         client = self.service.client
-        # A service ends a session that began anew, unless somebody asked for it to be kept.
-        if client is not None and (said is not None or "session_expiry" in self._server.options):
-            client.disconnect(properties=said)
+        # By itself the service ends a session that began anew, also one that was asked to be kept.
+        if client is not None and (said is not None or "session_expiry" in options):
+            ends = options["clean_start"] and "session_expiry" not in options
+            client.disconnect(properties=merged(said, Properties(session_expiry_interval=0) if ends else None))
         await self.service.stopService()

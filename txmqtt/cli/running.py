@@ -78,7 +78,11 @@ class Run:
         """
         Begin the job; the reactor is stopped when it is done.
         """
-        self._work = Deferred.fromCoroutine(job(reactor, self))
+
+        async def begin() -> int | None:
+            return await job(reactor, self)  # what goes wrong before it is a coroutine is its end, too
+
+        self._work = Deferred.fromCoroutine(begin())
         self._work.addBoth(self._done)
         self._work.addBoth(lambda _: reactor.stop())
 

@@ -7,11 +7,16 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.net.support_tls import authority, certificates_pem, key_pem
+from tests.net.support_tls import server as ours
 from tests.service.support import scratch
 from txmqtt.cli.options.connection import Connection
 from txmqtt.cli.options.server import Server, server
+from txmqtt.net.client_tls import TLS
 
 
 def made(**given: Any) -> Server:
@@ -72,6 +77,101 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(Connection(url="mqtt://h/a%23/b").topic(), "a#/b")
         self.assertIsNone(Connection(url="mqtt://h/").topic())
         self.assertIsNone(Connection(url="ws://h/mqtt").topic())
+
+
+class TransportTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = scratch(self)
+        pair = ours("client.example.com")
+        for name, data in (
+            ("ca.pem", certificates_pem(authority())),
+            ("cert.pem", certificates_pem(pair)),
+            ("key.pem", key_pem(pair)),
+        ):
+            (self.folder / name).write_bytes(data)
+            (self.folder / name).chmod(0o600)
+
+    def path(self, name: str) -> str:
+        return str(self.folder / name)
+
+    def test_tls(self) -> None:
+        """
+        Any option of TLS asks for it, and so do its port and its URLs.
+        """
+        for given, to in (
+            ({"host": "h", "tls": True}, "mqtts://h"),
+            ({"host": "h", "port": 8883}, "mqtts://h:8883"),
+            ({"host": "h", "cafile": self.path("ca.pem")}, "mqtts://h"),
+            ({"host": "h", "insecure": True}, "mqtts://h"),
+            ({"url": "mqtt://h/a", "alpn": "mqtt"}, "mqtts://h"),
+            ({"url": "ws://h/a?b=c", "tls": True}, "wss://h/a?b=c"),
+            ({"url": "mqtts+srv://h/a"}, "mqtts+srv://h"),
+            ({"host": "h", "srv": True, "tls": True}, "mqtts+srv://h"),
+        ):
+            with self.subTest(given=given):
+                found = made(**given)
+                self.assertEqual(found.to, to)
+                self.assertIsInstance(found.options["tls"], TLS)
+        self.assertNotIn("tls", made(host="h").options)
+
+    def test_what_is_trusted_and_shown(self) -> None:
+        """
+        Each option is where it belongs.
+        """
+        tls = made(
+            cafile=self.path("ca.pem"),
+            cert=self.path("cert.pem"),
+            key=self.path("key.pem"),
+            alpn="mqtt",
+            tls_version="tlsv1.3",
+        ).options["tls"]
+        self.assertEqual(
+            (tls.ca, tls.certificate, tls.key, tls.alpn, tls.minimum, tls.verify),
+            (self.path("ca.pem"), self.path("cert.pem"), self.path("key.pem"), ("mqtt",), "1.3", True),
+        )
+        self.assertFalse(made(insecure=True).options["tls"].verify)
+
+    def test_not_together(self) -> None:
+        """
+        What contradicts itself is said.
+        """
+        ca = self.path("ca.pem")
+        for given in (
+            {"cafile": ca, "capath": "/"},
+            {"cafile": ca, "insecure": True},
+            {"cafile": ca, "use_os_certs": True},
+            {"key": self.path("key.pem"), "tls": True},
+            {"bind": "127.0.0.1", "url": "mqtt://h"},
+            {"bind": "127.0.0.1", "host": "h", "proxy": "socks5://p"},
+            {"bind": "127.0.0.1", "unix": "/a"},
+            {"srv": True, "unix": "/a"},
+        ):
+            with self.subTest(given=given):
+                self.assertRaises(click.UsageError, made, **given)
+
+    def test_files(self) -> None:
+        """
+        Files that are of no use are said before anything is connected.
+        """
+        for given in ({"cert": self.path("ca.pem")}, {"cafile": self.path("key.pem")}, {"ciphers": "none of these"}):
+            with self.subTest(given=given):
+                self.assertRaises(click.UsageError, made, **given)
+
+    def test_proxy_and_headers(self) -> None:
+        """
+        They go to the client as they are.
+        """
+        options = made(url="ws://h", proxy="socks5h://p", header=("X-A: b", "C:d")).options
+        self.assertEqual((options["proxy"], options["headers"]), ("socks5h://p", {"X-A": "b", "C": "d"}))
+
+    def test_bind(self) -> None:
+        """
+        It connects from the address that was given, to the usual ports.
+        """
+        for given, port in (({}, 1883), ({"tls": True}, 8883), ({"port": 7}, 7)):
+            endpoint = made(bind="127.0.0.1", host="h", **given).address(MemoryReactorClock())
+            self.assertIsInstance(endpoint, HostnameEndpoint)
+            self.assertIn(f":{port}", str(endpoint))
 
 
 class OptionTests(SynchronousTestCase):

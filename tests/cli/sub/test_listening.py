@@ -9,8 +9,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.cli.support import JobCase
+from txmqtt.cli.formats.command import Lines
+from txmqtt.cli.running import Run
 from txmqtt.cli.sub.command import Wish
-from txmqtt.cli.sub.listening import Judge
+from txmqtt.cli.sub.listening import Judge, Listening
 from txmqtt.net.values import Message
 
 
@@ -76,3 +79,101 @@ class JudgeTests(SynchronousTestCase):
         self.assertTrue(wish().endless)
         for given in ({"count": 1}, {"timeout": 1.0}, {"exit_after_sub": True}, {"retained_only": True}):
             self.assertFalse(wish(**given).endless)
+
+
+class ListeningTests(JobCase):
+    def listen(self, *topics: str, format: str = "%t %p %m", server: dict[str, Any] | None = None, **given: Any) -> Run:
+        """
+        Start a C{txmqtt sub}.
+        """
+        asked = wish(**given)
+        run = self.run_of(asked.endless)
+        target = self.target("SUBSCRIBE", "UNSUBSCRIBE", "PUBLISH", **(server or {}))
+        listening = Listening(self.clock, run, target, topics, asked, Lines(format, b"\n", False))
+        run.start(self.clock, lambda reactor, run: listening.job())
+        self.world.flush()
+        return run
+
+    def test_prints_and_goes_on(self) -> None:
+        """
+        What comes is printed, also after the connection was lost; a signal ends it, and the server is told.
+        """
+        run = self.listen("a/#", "$SYS/x", qos=1)
+        self.world.publish("a/b", b"1", 1)
+        self.world.connections[-1].cut()
+        self.world.flush()
+        self.assertIn("connecting again", self.said[0])
+        self.world.advance(2)
+        self.world.publish("a/c", b"2")
+        self.assertEqual(self.printed, ["a/b 1 1", "a/c 2 0"])
+        run.signalled(2)
+        self.world.flush()
+        self.assertEqual((run.status, len(self.said)), (0, 1))
+        self.assertEqual([each.client_id for each in self.world.connections if each.is_open], [])
+
+    def test_count(self) -> None:
+        """
+        After the last message that was wanted no more is printed, nor acknowledged: a kept session has it.
+        """
+        kept = {"client_id": "me", "persistent": True}
+        run = self.listen("a", qos=1, exit_after_sub=True, server=kept)
+        self.world.flush()
+        self.assertEqual(run.status, 0)
+        for payload in (b"1", b"2", b"3"):
+            self.world.publish("a", payload, 1)
+        self.listen("a", qos=1, count=1, server=kept)
+        self.world.flush()
+        self.assertEqual([line.split()[1] for line in self.printed], ["1"])
+        self.listen("a", qos=1, count=2, server=kept)
+        self.world.flush()
+        self.assertEqual([line.split()[1] for line in self.printed], ["1", "2", "3"])
+
+    def test_timeout(self) -> None:
+        """
+        -W ends it with a status of its own, counted from when the server has accepted it.
+        """
+        run = self.listen("a", timeout=5.0)
+        self.world.advance(4.9)
+        self.assertEqual(self.said, [])
+        self.world.advance(0.2)
+        self.assertEqual((run.status, self.said), (27, ["time is up"]))
+
+    def test_first_attempt(self) -> None:
+        """
+        When the first attempt fails it is over.
+        """
+        self.world.refuse()
+        run = self.listen("a")
+        self.world.advance(1)
+        self.assertEqual((run.status, len(self.said)), (1, 1))
+
+    def test_taken_over(self) -> None:
+        """
+        Two with one name do not take turns: the first ends, and its status says why.
+        """
+        run = self.listen("a", server={"client_id": "me"})
+        self.world.client(client_id="me")
+        self.world.flush()
+        self.assertEqual(run.status, 142)
+
+    def test_remove_retained(self) -> None:
+        """
+        Retained messages are removed, also when they are not printed; with --retained-only the first other ends it.
+        """
+        self.world.publish("r/1", b"x", retain=True)
+        self.world.publish("r/2", b"y", retain=True)
+        run = self.listen("r/#", remove_retained=True, retained_only=True, filter_out=("r/2",))
+        self.world.publish("r/3", b"z")
+        self.world.flush()
+        self.assertEqual((run.status, self.printed), (0, ["r/1 x 0"]))
+        self.assertEqual([each.topic for each in self.world.watch("r/#")], ["r/2"])
+
+    def test_no_json(self) -> None:
+        """
+        A payload that %J can't show is told, and the others are printed.
+        """
+        self.listen("a", format="%J")
+        self.world.publish("a", b"no")
+        self.world.publish("a", b"[1]")
+        self.assertEqual(len(self.printed), 1)
+        self.assertIn("no JSON", self.said[0])

@@ -164,6 +164,13 @@ def _tls(connection: Connection) -> TLS:
         raise click.UsageError(f"--insecure trusts everybody; expected it without {said[0]}")
     if connection.key is not None and connection.cert is None:
         raise click.UsageError("--key needs the certificate that it is for: --cert")
+    try:
+        return _made(connection)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _made(connection: Connection) -> TLS:
     return TLS(
         ca=connection.cafile or connection.capath,
         certificate=connection.cert,

@@ -157,8 +157,8 @@ class Listening:
                 self._out.write(self._lines.line(message, self._identifiers.latest))
             except ValueError as error:
                 self._run.say(str(error))
-        if self._judge.over:
-            self._end(OK)
+        if self._judge.over:  # not before this message has been acknowledged, at the end of the turn
+            self._reactor.callLater(0, self._end, OK)
         return None
 
     def _remove(self, message: Message) -> None:
