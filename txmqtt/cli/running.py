@@ -43,6 +43,7 @@ class Run:
         self._endless = endless
         self._work: Deferred[int | None] | None = None
         self._signal = 0
+        self._unprinted = ""
         self.status = FAILED
 
     def stop(self) -> None:
@@ -51,6 +52,13 @@ class Run:
         """
         if self._work is not None:
             self._work.cancel()
+
+    def closed(self, why: OSError | None) -> None:
+        """
+        Nothing can be printed any more. With None whoever reads has had enough; otherwise the command has failed.
+        """
+        if why is not None:
+            self._unprinted = f"standard output: {why.strerror}"
 
     def do(self, job: Job) -> int:
         """
@@ -97,7 +105,9 @@ class Run:
 
     def _done(self, result: int | Failure | None) -> None:
         if not isinstance(result, Failure):
-            self.status = result or OK
+            self.status = result or (FAILED if self._unprinted else OK)
+            if self._unprinted:
+                self.say(self._unprinted)
         elif self._signal and result.check(CancelledError, ConnectionClosed):
             self.status = OK if self._endless else SIGNALLED + self._signal
         else:
