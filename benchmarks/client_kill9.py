@@ -46,8 +46,9 @@ class Hunt:
     One program, killed again and again.
     """
 
-    def __init__(self, broker: Broker, seed: int, version: int, rate: float) -> None:
+    def __init__(self, broker: Broker, seed: int, version: int, rate: float, forgetful: bool) -> None:
         self.kills = 0
+        self._forgetful = forgetful
         self._random = Random(seed)
         self._broker = broker
         self._version = version
@@ -72,6 +73,9 @@ class Hunt:
             raise SystemExit(f"waited {seconds:g} s for {what}\n{self._broker.last_words()}\n{said}")
 
     def start(self, rate: float | None = None) -> None:
+        if self._forgetful:
+            for suffix in ("", "-wal", "-shm"):
+                Path(self._store + suffix).unlink(missing_ok=True)
         home = str(Path(txmqtt.__file__ or "").resolve().parent.parent)
         here = str(Path(__file__).resolve().parent.parent)
         command = [sys.executable, "-P", "-m", "benchmarks.client_kills.victim", str(self._broker.port), self._store]
@@ -140,7 +144,7 @@ class Hunt:
                 and not self.diary.kept.keys() - self.listener.numbers
             )
 
-        self._loop.run(PATIENCE / 2, done)
+        self._loop.run(5.0 if self._forgetful else PATIENCE / 2, done)
         self._run(0.2)
         self.stop(signal.SIGTERM)
         self.diary.go_on()
@@ -161,6 +165,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=600.0, help="messages published in a second, each way")
     parser.add_argument("--broker", choices=("txmqtt", "mosquitto"), default="txmqtt")
     parser.add_argument("--version", type=int, choices=(4, 5), default=5, help="of MQTT, as the client speaks it")
+    parser.add_argument("--forgetful", action="store_true", help="remove the store before each start: must be noticed")
     parser.add_argument("--keep", action="store_true", help="leave store, diary and log where they are, and say where")
     arguments = parser.parse_args()
     seed = SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
@@ -172,7 +177,7 @@ def main() -> int:
         broker.start()
         if not broker.answers(PATIENCE):
             raise SystemExit(f"the broker answers nobody:\n{broker.last_words()}")
-        hunt = Hunt(broker, seed, arguments.version, arguments.rate)
+        hunt = Hunt(broker, seed, arguments.version, arguments.rate, arguments.forgetful)
         if not arguments.kills:
             hunt.run_on(arguments.seconds)
         while hunt.kills < arguments.kills:

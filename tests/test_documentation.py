@@ -8,8 +8,10 @@ import os
 import re
 import sys
 import textwrap
+from ast import literal_eval
 from collections.abc import Iterator
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.net.support_tls import authority, certificates_pem, key_pem, revocation, server
 from tests.service.support import scratch
+from txmqtt import MQTTClientService, Phase, Retry
 from txmqtt.broker.policy import Policy
 from txmqtt.cli.main import main
+from txmqtt.codec import errors
 from txmqtt.net.access.scram import scram_line
+from txmqtt.net.settings import Settings
 from txmqtt.service.assembly import Assembly
 from txmqtt.service.configuration.file import load
 from txmqtt.service.limits import option
@@ -38,6 +43,24 @@ def blocks(page: Path, language: str) -> list[str]:
     """
     pattern = rf"^\.\. code-block:: {language}\n\n((?:    .*\n|\n)+)"
     return [textwrap.dedent(block) for block in re.findall(pattern, page.read_text(), re.MULTILINE)]
+
+
+def rows(page: Path) -> dict[str, str]:
+    """
+    The tables of a page: the second cell of each row by what the first names.
+    """
+    return dict(re.findall(r"^   \* - ``([\w.]+)``\n     - ?(.*)$", page.read_text(), re.MULTILINE))
+
+
+def value(cell: str) -> object:
+    """
+    What a cell of a table says that a default is.
+    """
+    plain = cell.strip("`").replace(",", "")
+    number = plain.removesuffix(" MiB")
+    if number != plain:
+        return int(number) << 20
+    return literal_eval(plain)
 
 
 def commands(group: click.Command) -> Iterator[click.Command]:
@@ -84,6 +107,55 @@ class OptionTests(DocumentationCase):
         said = "".join(page.read_text() for page in self.pages).replace("_", "-")
         words = set(re.findall(r"[a-z]+(?:-[a-z0-9]+)*", said))
         self.assertEqual([each.name for each in fields(Policy) if option(each.name) not in words], [])
+
+
+class ClientTests(DocumentationCase):
+    def test_every_option(self) -> None:
+        """
+        Every option of a client has a row, with its default as it is.
+        """
+        for page, kind in (("client", Settings), ("client-service", Retry)):
+            found = rows(ROOT / "docs" / f"{page}.rst")
+            for each in fields(kind):
+                with self.subTest(page=page, option=each.name):
+                    self.assertIn(each.name, found)
+                    self.assertEqual(value(found[each.name]), each.default)
+
+    def test_every_option_of_the_service(self) -> None:
+        """
+        And of a service; those that it has from C{connect} are on the page of that.
+        """
+        found = rows(ROOT / "docs" / "client-service.rst")
+        here = "tls", "proxy", "headers"
+        for each in signature(MQTTClientService).parameters.values():
+            if each.name in here or each.kind is each.VAR_KEYWORD:
+                continue
+            with self.subTest(option=each.name):
+                self.assertIn(each.name, found)
+                if each.default not in (each.empty, None):
+                    self.assertEqual(value(found[each.name]), each.default)
+        connections = (ROOT / "docs" / "client-connections.rst").read_text()
+        self.assertEqual([name for name in here if f"{name}=" not in connections], [])
+
+    def test_every_phase(self) -> None:
+        """
+        Every phase has a row.
+        """
+        found = rows(ROOT / "docs" / "client-service.rst")
+        self.assertEqual([each.name for each in Phase if f"Phase.{each.name}" not in found], [])
+
+    def test_every_error(self) -> None:
+        """
+        Every error that a client's user may meet is explained.
+        """
+        said = (ROOT / "docs" / "client.rst").read_text()
+        kinds = [
+            each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.MQTTError)
+        ]
+        unseen = (errors.ProtocolError, errors.RemoteProtocolError, errors.UnsupportedVersion)  # end a connection
+        self.assertEqual(
+            [each.__name__ for each in kinds if each not in unseen and f"``{each.__name__}``" not in said], []
+        )
 
 
 class ConfigurationTests(DocumentationCase):

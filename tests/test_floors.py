@@ -247,7 +247,7 @@ class BuildTests(SynchronousTestCase):
         # Debian keeps servers in /usr/sbin, which is not on everybody's path.
         path = os.environ.get("PATH", "") + ":/usr/sbin"
         path += f":{Path(sys.executable).parent}"
-        programs = ("mosquitto", "mosquitto_pub", "mosquitto_sub", "cc", "node", "chromium")
+        programs: tuple[str, ...] = ("mosquitto", "mosquitto_pub", "mosquitto_sub", "cc", "node", "chromium")
         programs += ("rabbitmq-server", "epmd", "nats-server")
         missing = [name for name in programs if shutil.which(name, path=path) is None]
         missing += [name for name in ("paho", "gmqtt", "websockets") if find_spec(name) is None]

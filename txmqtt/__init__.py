@@ -12,17 +12,22 @@ from txmqtt.codec.errors import (
     ProxyFailure,
     Refused,
     RemoteProtocolError,
+    RequestFailed,
     TLSFailure,
 )
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.reasons import ReasonCode
 from txmqtt.net.auth import Identity, IMQTTUser, Realm, User
+from txmqtt.net.authenticator import Authenticator
+from txmqtt.net.bearer_authentication import OAuthBearer
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.client_tls import TLS
 from txmqtt.net.connect import connect, connect_over
 from txmqtt.net.consumer import MessageConsumer
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.plugins import BrokerPlugin, IBrokerPluginFactory
+from txmqtt.net.receiving.stream import Messages
+from txmqtt.net.scram_authentication import ScramSHA256
 from txmqtt.net.threads import FromThread
 from txmqtt.net.values import Acknowledgement, Message, QoS, Will
 from txmqtt.service.broker import BrokerService, makeBroker
@@ -32,6 +37,7 @@ from txmqtt.service.listener import CannotListen, Place
 __all__ = [
     "TLS",
     "Acknowledgement",
+    "Authenticator",
     "BrokerPlugin",
     "BrokerService",
     "CannotListen",
@@ -47,6 +53,8 @@ __all__ = [
     "MQTTError",
     "Message",
     "MessageConsumer",
+    "Messages",
+    "OAuthBearer",
     "Phase",
     "Place",
     "Policy",
@@ -58,7 +66,9 @@ __all__ = [
     "ReasonCode",
     "Refused",
     "RemoteProtocolError",
+    "RequestFailed",
     "Retry",
+    "ScramSHA256",
     "TLSFailure",
     "User",
     "Will",

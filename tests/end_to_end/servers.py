@@ -20,7 +20,7 @@ from tests.end_to_end.support import PATIENCE, Mosquitto, OurBroker, Running, fr
 from tests.end_to_end.test_broker_tls import certificate
 
 #: Erlang takes long on a busy machine.
-LONG = 4 * PATIENCE
+LONG = 6 * PATIENCE
 
 
 def listens(port: int) -> bool:

@@ -5,6 +5,7 @@ The examples run as they stand.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.end_to_end.guest import Guest
 from tests.end_to_end.support import HOME, PATIENCE, Mosquitto, OurBroker, Running, free_port, greeting, our_broker
+from tests.service.support import scratch
 from txmqtt.codec.packets import Ack, Disconnect, Publish
 from txmqtt.codec.properties import Properties
 
@@ -128,6 +130,44 @@ class ExampleTests(SynchronousTestCase):
         program.says("nobody serves 'service/weather'")
         self.assertEqual(program.process.wait(PATIENCE), 0)
 
+    def test_service(self) -> None:
+        """
+        While the broker is away it goes on publishing, and what it published arrives when the broker is back, although
+        that has forgotten all about it.
+        """
+        server = Mosquitto()
+        self.addCleanup(server.stop)
+        program = self.example("service.py", f"mqtt://127.0.0.1:{server.port}")
+        program.says("got 2")
+        server.stop(signal.SIGKILL)
+        program.says("waiting: the connection was lost")
+        again = Mosquitto(f"listener {server.port} 127.0.0.1")
+        self.addCleanup(again.stop)
+        program.says(r"waiting: the connection was lost(?s:.*)\nconnected\n(?:got \d+\n){3}")
+        program.process.send_signal(signal.SIGINT)
+        program.says("it is over: None")
+        program.process.wait(PATIENCE)
+        got = [int(number) for number in re.findall(r"got (\d+)", program.log)]
+        missing = set(range(1, max(got) + 1)) - set(got)
+        self.assertLessEqual(len(missing), 1, got)  # one that the broker had acknowledged when it was killed is gone
+
+    def test_store(self) -> None:
+        """
+        What is posted without a broker is sent by a later run that finds one.
+        """
+        folder = scratch(self)
+        words = [f"mqtt://127.0.0.1:{free_port()}", str(folder / "orders.db"), "7"]
+        first = self.example("store.py", *words)
+        first.says("order-7 is on disk")
+        first.says("order-7 waits for a broker")
+        self.assertEqual(first.process.wait(PATIENCE), 0)
+        port = our_broker().port
+        guest = Guest(port, "g").come_in().subscribe(b"orders", 2)
+        second = self.example("store.py", f"mqtt://127.0.0.1:{port}", *words[1:])
+        second.says("order-7 was sent: SUCCESS")
+        self.assertEqual(second.process.wait(PATIENCE), 0)
+        self.assertEqual([message.payload for message in guest.catch_up()], [b"tea"])
+
     def test_stream(self) -> None:
         """
         It reads what it subscribed to until it is told that that is over; a job that fails is refused, and counted.
@@ -176,6 +216,16 @@ class ExampleTests(SynchronousTestCase):
         self.assertEqual(guest.take(Publish).payload, b"on")
         program.process.send_signal(signal.SIGINT)
         program.process.wait(PATIENCE)
+
+    def test_threads(self) -> None:
+        """
+        Threads publish and receive without a callback or a Deferred; and the program ends.
+        """
+        program = self.example("threads.py", f"mqtt://127.0.0.1:{our_broker().port}")
+        program.says(
+            "SUCCESS\nSUCCESS\nSUCCESS\nheard from rooms/0/temperature rooms/1/temperature rooms/2/temperature"
+        )
+        self.assertEqual(program.process.wait(PATIENCE), 0)
 
     def test_test_under_pytest(self) -> None:
         """

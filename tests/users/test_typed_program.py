@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.users import typed_mqtt5
+from tests.users import typed_mqtt5, typed_receiving
 from tests.users.typed_program import Reading, main
 
 
@@ -26,3 +26,10 @@ class TypedProgramTests(SynchronousTestCase):
         self.assertEqual(typed_mqtt5.main(), words)
         names = [make().method for make in typed_mqtt5.methods()]
         self.assertEqual(names, ["EXAMPLE-STAMP"] * 2 + ["SCRAM-SHA-256"] + ["OAUTHBEARER"] * 3)
+
+    def test_receiving_runs(self) -> None:
+        """
+        And what it believes of callbacks on terms, and of who reads.
+        """
+        words = ["order tea", "order no", "alarm over", "job 1", "no message within 5 s"]
+        self.assertEqual(typed_receiving.main(), [*words, "0 failed, 0 dropped, 0 waiting"])

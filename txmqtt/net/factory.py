@@ -25,8 +25,9 @@ _log = Logger()
 
 class MQTTClientFactory(Factory):
     """
-    A client for each connection. C{ClientService} reconnects with it: give it C{lambda client: client.whenReady()} as
-    C{prepareConnection}, so that a refusal backs off like a lost connection.
+    A client for each connection. To stay connected there is C{MQTTClientService}. Twisted's C{ClientService} works with
+    this factory too, but C{whenReady} in its C{prepareConnection} is an exception in the log when the connection ends
+    there, as it does when the server refuses it: up to Twisted 26.10 its states have no place for that.
 
     @param reactor: for the alarms of the connections.
     @param seconds: a clock that never jumps, seconds; None for the one that C{steady} finds.

@@ -111,7 +111,7 @@ class Traffic(MQTTProtocol):
         The server, or another client through it, has something to say that is waited for.
         """
         session = self.session
-        if session.phase != OPEN or session.awaits or session.proving:
+        if session.phase != OPEN or session.awaits:
             return True
         requests = self.state.requests
         return requests is not None and len(requests) > 0

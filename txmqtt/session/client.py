@@ -166,6 +166,10 @@ class ClientSession(ClientProof):
     def _published(self, packet: Publish) -> Ticket:
         return self.sink.published(self, packet)
 
+    def _lowers(self) -> bool:
+        # RabbitMQ has no QoS 2 (seen with 3.10), and 3.x no way to say so before.
+        return self.version < MQTT5
+
     def _alias_maximum(self) -> int:
         return self._announced_aliases
 

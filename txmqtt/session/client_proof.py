@@ -55,6 +55,13 @@ class ClientProof(Verbs):
         """
         return self._exchange != _IDLE
 
+    @property
+    def awaits(self) -> bool:
+        """
+        Something that was asked or sent is not answered.
+        """
+        return self._exchange != _IDLE or len(self._pings) > 0 or len(self.books.ids.taken) > 0
+
     def _begun(self) -> None:
         """
         CONNECT says our first words.

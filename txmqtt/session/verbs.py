@@ -81,13 +81,6 @@ class Verbs(Conversation):
         self.downgrade = False
         self._pings: deque[int] = deque()  # who waits for a PINGRESP, oldest first; 0 is the keep-alive
 
-    @property
-    def awaits(self) -> bool:
-        """
-        Something that was asked or sent is not answered.
-        """
-        return len(self.books.ids.taken) > 0 or len(self._pings) > 0
-
     def _must_be_open(self, verb: str) -> None:
         if self.phase != OPEN:
             raise LocalProtocolError(f"{verb} while {PHASES[self.phase]}: expected an open connection")
@@ -105,8 +98,7 @@ class Verbs(Conversation):
         @return: the message on its way; None at QoS 0, which has no way back.
         @raise LocalProtocolError: the server does not take it, or the queue is full.
         """
-        if self.phase != OPEN:
-            self._must_be_open("publish")
+        self._must_be_open("publish")
         if self.choosy:
             if self.downgrade:
                 qos, retain = self._lowered(qos, retain)
@@ -216,10 +208,6 @@ class Verbs(Conversation):
         turn.packets_sent += 1
         if self.sent_aliases is not None:
             self.sent_aliases.bind(topic)
-
-    def _lowers(self) -> bool:
-        # RabbitMQ has no QoS 2 (seen with 3.10), and 3.x no way to say so before.
-        return self.version < MQTT5
 
     def _settled(self, item: Outbound, reason: int, properties: Properties | None) -> None:
         self.sink.settled(self, item, reason, properties)

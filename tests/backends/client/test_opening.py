@@ -221,6 +221,26 @@ class EndTests(StoreTestCase):
         self.failureResultOf(opening, StoreLocked)
         self.assertEqual((self.program.reasons(), self.program.items["f"].home), ([NOT_KEPT], 0))
 
+    def test_a_key_that_was_not_known_to_be_taken(self) -> None:
+        """
+        What is queued before it can be known that a former life has used its key is not kept; what that life had
+        promised is.
+        """
+        self.program.queue("a", 1, "k")
+        self.program.queue("b", 1, "l")
+        self.program.settle("b")
+        self.program.close()
+        self.program.tickets.clear()
+        for name, key in (("c", "k"), ("d", "l"), ("e", "m"), ("f", "")):
+            self.program.queue(name, 1, key)
+        opening = self.program.store.open()
+        self.program.work()
+        self.successResultOf(opening)
+        self.program.write()
+        self.assertEqual(self.program.reasons(), [reasons.QUOTA_EXCEEDED] * 2 + [0, 0])
+        self.program.kill()
+        self.assertEqual(self.program.summary(), ["a queued key=k", "e queued key=m", "f queued", "outcome l 0"])
+
     def test_recall(self) -> None:
         """
         What was found can be asked for until the first step is told.

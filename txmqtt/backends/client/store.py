@@ -8,7 +8,7 @@ C{queued}, C{wished} and C{unwished} fail when their transaction does, and at on
 not work or too much waits for it; nothing of them is kept then, nor of the C{sending} of a publish that was not on disk
 yet. All other steps wait until the disk works again: they fail only when the store is closed before.
 
-What is queued while the store is not open is kept as soon as it is.
+What is queued while the store is not open is kept as soon as it is, unless a publish of a former life has its key.
 """
 
 from __future__ import annotations
@@ -101,8 +101,9 @@ class ClientStore(ClientFile):
             self.outcomes.recovered(key, at)
         self.outcomes.tidy(self._reactor.seconds())
         found.outcomes = [outcome for outcome in found.outcomes if outcome.key in self.outcomes]
+        known = {*self._keys.values(), *(outcome.key for outcome in found.outcomes)}
         for item, key, ticket in self._take_early():
-            kept = self.queued(item, key)
+            kept = self.queued(item, key) if key not in known else self._refuse(item)
             if kept.done:
                 ticket.settle(kept.reason)
             else:
