@@ -43,6 +43,7 @@ class Run:
         self._endless = endless
         self._work: Deferred[int | None] | None = None
         self._signal = 0
+        self._heard = False
         self._unprinted = ""
         self.status = FAILED
 
@@ -79,8 +80,14 @@ class Run:
         return self.status
 
     def _listen(self, reactor: Any) -> None:
+        def heard(number: int, _: object) -> None:
+            if self._heard:  # again: it takes too long, or the reactor waits for whoever reads our output
+                os._exit(SIGNALLED + number)
+            self._heard = True
+            reactor.callFromThread(self.signalled, number)
+
         for number in _SIGNALS:
-            signal.signal(number, lambda got, _: reactor.callFromThread(self.signalled, got))
+            signal.signal(number, heard)
 
     def start(self, reactor: Any, job: Job) -> None:
         """
@@ -96,10 +103,8 @@ class Run:
 
     def signalled(self, number: int) -> None:
         """
-        A signal came: end in good order, at the second at once.
+        A signal came: end in good order.
         """
-        if self._signal:  # again: it takes too long
-            os._exit(SIGNALLED + number)
         self._signal = number
         self.stop()
 
