@@ -17,7 +17,7 @@ from txmqtt.net.state import Answer, ClientState
 from txmqtt.net.thread_check import check_thread
 from txmqtt.session.message import Message, travelling
 from txmqtt.session.outgoing import REFUSED, Outbound
-from txmqtt.session.tickets import DONE, Caller
+from txmqtt.session.tickets import Caller
 from txmqtt.session.voice import OPEN
 
 #: What may happen to a publish for which the queue has no room.
@@ -185,7 +185,7 @@ class Outbox:
         self._arm()
 
     def _record(self, item: Outbound) -> None:
-        ticket = self._state.keep(item) if not item.home else DONE  # it has left, and is on record because of that
+        ticket = self._state.keep(item)  # once more, if it is about to leave and went on record because of that
         if ticket.done:
             self._decided(item, ticket.reason)
         else:
