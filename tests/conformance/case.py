@@ -188,7 +188,7 @@ class BrokerCase(ConformanceCase):
     def dial_websocket(self) -> Peer:
         """
         A connection on which WebSocket is to be spoken, to a broker that was begun so; nothing has been said. Its
-        C{everything()} are what HTTP and the frames say: see C{tests.net.support_websocket} for requests and frames.
+        C{everything()} is what HTTP and the frames say: see C{tests.net.support_websocket} for requests and frames.
         """
         world = self.world
         peer = Peer(WorldWire(world, TCP4ClientEndpoint(world.clock, HERE, WEBSOCKET)), self.version)
@@ -302,8 +302,8 @@ class ClientCase(ConformanceCase):
         """
         A client connects by WebSocket.
 
-        @return: the server, which has heard nothing; its C{everything()} are what HTTP and the frames say. C{self.client} is
-            there once the handshake is done.
+        @return: the server, which has heard nothing; its C{everything()} is what HTTP and the frames say.
+            C{self.client} is there once the handshake is done.
         """
         options.setdefault("client_id", "c")
         options.setdefault("version", self.version)
