@@ -46,6 +46,13 @@ class Test:
         return f"{self.case.__module__}.{self.case.__qualname__}.{self.method}"
 
     @property
+    def short(self) -> str:
+        """
+        The same without what all tests of a side have in common, and without the version.
+        """
+        return re.sub(r"_mqtt\d+$", "", self.name.removeprefix(f"tests.conformance.{self.side}."))
+
+    @property
     def side(self) -> str:
         return self.case.side
 
