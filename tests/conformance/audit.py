@@ -2,7 +2,7 @@
 Which tests show which statements; and what is wrong with that.
 
 C{python -m tests.conformance.audit} prints what is wrong. With C{--strike} it takes out of C{pending.txt} what has
-become a test.
+become a test. With the number of a statement, it says what there is about it: in the code, here, and in other tests.
 """
 
 from __future__ import annotations
@@ -178,10 +178,28 @@ def strike() -> int:
     return len(left)
 
 
+def about(name: str) -> Iterator[str]:
+    """
+    Where a statement is met, shown and spoken of.
+    """
+    each = statements()[name]
+    yield f"{name}, {each.who}, {each.subject}: {each.words}"
+    for side in each.sides or ("inspect",):
+        state = ELSEWHERE.get((name, side), "pending" if (name, side) in pending() else "")
+        yield from (
+            f"  {side}: {found}" for found in [test.name for test in carried().get((name, side), ())] or [state]
+        )
+    for folder in ("txmqtt", "tests"):
+        yield from (f"  {place}" for place in tags(ROOT / folder).get(name, ()))
+
+
 def main(arguments: list[str]) -> int:
     if arguments == ["--strike"]:
         left = strike()
         print(f"{left} of {len(wanted())} are still to be written")
+        return 0
+    if arguments:
+        print("\n".join(line for name in arguments for line in about(name)))
         return 0
     found = problems()
     print("\n".join(found) or f"{len(tests())} tests, nothing wrong, {len(pending())} of {len(wanted())} pending")
