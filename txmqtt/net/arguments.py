@@ -69,7 +69,7 @@ def filter_list(given: object, version: int) -> list[bytes]:
         raw = _utf8(filter, "filter")
         wrong = filter_error(raw, version == MQTT5)
         if wrong is not None:
-            raise ValueError(f"filter {raw[:80]!r}: {wrong}")
+            raise ValueError(f"filter {filter[:80]!r}: {wrong}")
         filters.append(raw)
     if len(set(filters)) < len(filters):
         raise ValueError(f"{given!r}: expected each filter once")

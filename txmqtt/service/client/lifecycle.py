@@ -20,6 +20,7 @@ from txmqtt.net.addresses import Address, TLSOption
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.settings import Settings
 from txmqtt.net.state import ClientState
+from txmqtt.net.thread_check import check_thread
 from txmqtt.service.client.connecting import Attempts, nothing
 from txmqtt.service.client.outbox import Outbox
 from txmqtt.service.client.outcomes import Outcomes
@@ -177,6 +178,7 @@ class Lifecycle(Service):
         See C{IService}: connect, and stay connected. While it is stopping it first comes to its end, and what is asked
         until then fails.
         """
+        check_thread("a client")
         if self.running:
             return
         super().startService()  # type: ignore[no-untyped-call]
@@ -239,18 +241,21 @@ class Lifecycle(Service):
         for waiter in ready:
             waiter.callback(self)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception) -> bool:
         self._failures += 1
-        self._judge(error)
+        return self._judge(error)
 
-    def _lost(self, why: ConnectionClosed) -> None:
+    def _lost(self, why: ConnectionClosed) -> bool:
         lasted = self._plan.seconds() - self._accepted_at >= self._plan.retry.stable
         self._failures = 0 if lasted else self._failures + 1
-        self._judge(why)
+        return self._judge(why)
 
-    def _judge(self, error: Exception) -> None:
+    def _judge(self, error: Exception) -> bool:
+        """
+        @return: whether that was the last attempt.
+        """
         if not self.running or self._ending:
-            return
+            return False
         self._plan.servers.failed(error)
         plan = self._plan
         renewed = plan.credentials is not None or getattr(plan.settings.authentication, "renews", False)
@@ -258,9 +263,10 @@ class Lifecycle(Service):
             _log.error("{client!r} gives up: {error}", client=self.state.client_id, error=error)
             # on the next turn, because it is ClientService that told us
             self._plan.reactor.callLater(0, self._give_up, self._connections, error)
-        else:
-            _log.info("{client!r} will connect again: {error}", client=self.state.client_id, error=error)
-            self._phases.become(Phase.WAITING, error)
+            return True
+        _log.info("{client!r} will connect again: {error}", client=self.state.client_id, error=error)
+        self._phases.become(Phase.WAITING, error)
+        return False
 
     def _delay(self, attempt: int) -> float:
         """
@@ -279,6 +285,7 @@ class Lifecycle(Service):
 
         @return: fires when the connection is closed and the store is written.
         """
+        check_thread("a client")
         if self._ending:
             if self.running:  # it had been started meanwhile
                 super().stopService()  # type: ignore[no-untyped-call]
