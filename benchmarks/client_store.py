@@ -33,7 +33,7 @@ reactor: Any = global_reactor
 #: The processors for broker and program.
 BROKER, PROGRAM = 1, 0
 STORES = ("", "normal", "full")
-WINDOWS = (1, 100, 1000)
+WINDOWS = (1, 100)
 
 
 class Publisher:

@@ -4,13 +4,14 @@ What the pages under docs/ show can be used as it is shown.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sys
 import textwrap
-from ast import literal_eval
 from collections.abc import Iterator
 from dataclasses import fields
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def value(cell: str) -> object:
     number = plain.removesuffix(" MiB")
     if number != plain:
         return int(number) << 20
-    return literal_eval(plain)
+    return ast.literal_eval(plain)
 
 
 def commands(group: click.Command) -> Iterator[click.Command]:
@@ -107,6 +108,24 @@ class OptionTests(DocumentationCase):
         said = "".join(page.read_text() for page in self.pages).replace("_", "-")
         words = set(re.findall(r"[a-z]+(?:-[a-z0-9]+)*", said))
         self.assertEqual([each.name for each in fields(Policy) if option(each.name) not in words], [])
+
+
+class ProgramTests(DocumentationCase):
+    def test_programs(self) -> None:
+        """
+        What is shown in Python is Python, and what it imports of ours is there.
+        """
+        shown = 0
+        for page in [*self.pages, ROOT / "README.rst"]:
+            for position, text in enumerate(blocks(page, "python")):
+                with self.subTest(page=page.name, block=position):
+                    tree = compile(text, page.name, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+                    for node in ast.walk(tree):
+                        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("txmqtt"):
+                            module = import_module(node.module or "")
+                            self.assertEqual([each.name for each in node.names if not hasattr(module, each.name)], [])
+                            shown += 1
+        self.assertGreater(shown, 3)
 
 
 class ClientTests(DocumentationCase):

@@ -39,10 +39,12 @@ class NotingStore(ClientStore):
 
     diary: Diary
     handling = 0
+    posting = False  # somebody else looks
 
     def queued(self, item: Outbound, key: str) -> Ticket:
         ticket = super().queued(item, key)
-        self._when_kept(ticket, "kept", int(key))
+        if not self.posting:
+            self._when_kept(ticket, "kept", int(key))
         return ticket
 
     def received(self, packet_id: int) -> Ticket:
@@ -114,7 +116,16 @@ class Victim:
         topic = f"out/{qos}/{number // 2 % _TOPICS}"
         payload = b"%d" % number + b"." * self._random.choice((0, 10, 300))
         self._under_way += 1
-        self._service.publish(topic, payload, qos, key=str(number)).addBoth(self._ended, number)
+        if self._random.random() < 0.5:
+            self._service.publish(topic, payload, qos, key=str(number)).addBoth(self._ended, number)
+            return
+        self._store.posting = True
+        self._service.post(topic, payload, qos, key=str(number)).addCallback(self._posted, number)
+        self._store.posting = False
+        self._service.outcome(str(number)).addBoth(self._ended, number)
+
+    def _posted(self, _: object, number: int) -> None:
+        self._diary.note("kept", number)
 
     def _ended(self, result: Any, number: int) -> None:
         self._under_way -= 1

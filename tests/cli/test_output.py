@@ -19,12 +19,12 @@ class Pipe(BytesIO):
     A pipe that counts its writes, and may be broken.
     """
 
-    broken = False
+    error: OSError | None = None
     writes = 0
 
     def write(self, data: Any) -> int:
-        if self.broken:
-            raise BrokenPipeError
+        if self.error is not None:
+            raise self.error
         self.writes += 1
         return super().write(data)
 
@@ -33,9 +33,9 @@ class OutputTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock: Any = Clock()
         self.pipe = Pipe()
-        self.closed: list[bool] = []
+        self.closed: list[OSError | None] = []
         self.patch(output, "hush", lambda: None)
-        self.output = Output(self.clock, lambda: self.closed.append(True), self.pipe)
+        self.output = Output(self.clock, self.closed.append, self.pipe)
 
     def test_end_of_turn(self) -> None:
         """
@@ -61,8 +61,17 @@ class OutputTests(SynchronousTestCase):
         """
         The command is told once that nobody reads any more.
         """
-        self.pipe.broken = True
+        self.pipe.error = BrokenPipeError()
         for _ in range(3):
             self.output.write(b"a\n")
             self.clock.advance(0)
-        self.assertEqual(self.closed, [True])
+        self.assertEqual(self.closed, [None])
+
+    def test_full_disk(self) -> None:
+        """
+        Any other reason is told.
+        """
+        self.pipe.error = OSError(28, "No space left on device")
+        self.output.write(b"a\n")
+        self.clock.advance(0)
+        self.assertEqual(self.closed, [self.pipe.error])

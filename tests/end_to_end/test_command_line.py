@@ -1,21 +1,20 @@
 """
 The commands C{txmqtt sub}, C{pub}, C{request}, C{retained} and C{bench} as processes, against a broker of ours and
 beside mosquitto's own commands.
-
-Processes take their time to start, so what can is started at once.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import select
 import signal
 import subprocess
 import sys
-from typing import Any
+from typing import IO, Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.end_to_end.forked import Forked
 from tests.end_to_end.support import PATIENCE, Mosquitto, environment, need_module, need_program, our_broker, until
 
 TXMQTT = [sys.executable, "-c", "from txmqtt.cli.main import main; main(prog_name='txmqtt')"]
@@ -24,66 +23,38 @@ TXMQTT = [sys.executable, "-c", "from txmqtt.cli.main import main; main(prog_nam
 FORMAT = "%t|%q|%r|%l|%p|%x|%C|%R|%D|%F|%P|%10.4t|%-6q;"
 
 
-class Command:
-    """
-    A command that runs.
-    """
-
-    def __init__(self, *words: str, stdin: bytes | None = None) -> None:
-        self.process = subprocess.Popen(
-            words,
-            env={**environment(), "XDG_CONFIG_HOME": "/nonexistent"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        self._stdin = stdin
-
-    def end(self) -> tuple[int, bytes, str]:
-        """
-        Wait until it has ended: its status, what it printed, and what it complained of.
-        """
-        said, complaints = self.process.communicate(self._stdin, timeout=PATIENCE)
-        return self.process.returncode, said, complaints.decode()
-
-
 class CommandCase(SynchronousTestCase):
     def setUp(self) -> None:
         need_program("mosquitto_sub", "mosquitto-clients")
         self.port = str(our_broker().port)
 
-    def txmqtt(self, *words: str, stdin: bytes | None = None) -> Command:
-        return self.started(Command(*TXMQTT, *words, stdin=stdin))
-
-    def mosquitto(self, *words: str) -> Command:
-        return self.started(Command(need_program(words[0], "mosquitto-clients"), "-p", self.port, *words[1:]))
-
-    def started(self, command: Command) -> Command:
-        def stop() -> None:
-            if command.process.poll() is None:
-                command.process.kill()
-            command.process.wait()
-            for stream in (command.process.stdin, command.process.stdout, command.process.stderr):
-                if stream is not None:
-                    stream.close()
-
-        self.addCleanup(stop)
+    def txmqtt(self, *words: str, stdin: bytes = b"") -> Forked:
+        command = Forked(*words, stdin=stdin)
+        self.addCleanup(command.close)
         return command
 
-    def subscribed(self, topic: str, command: Command) -> None:
+    def mosquitto(self, *words: str) -> subprocess.Popen[bytes]:
+        program = need_program(words[0], "mosquitto-clients")
+        command = subprocess.Popen([program, "-p", self.port, *words[1:]], stdout=subprocess.PIPE)
+        self.addCleanup(command.wait)
+        self.addCleanup(command.communicate)
+        self.addCleanup(command.kill)
+        return command
+
+    def publish(self, *words: str) -> None:
+        self.assertEqual(self.mosquitto("mosquitto_pub", *words).wait(PATIENCE), 0)
+
+    def subscribed(self, topic: str, printed: IO[bytes] | None) -> None:
         """
         Wait until a subscriber is there: what is published to it comes out.
         """
-        stream = command.process.stdout
-        assert stream is not None
-        os.set_blocking(stream.fileno(), False)
+        assert printed is not None
 
-        def heard() -> bytes | None:
-            self.mosquitto("mosquitto_pub", "-t", topic, "-m", "are you there").end()
-            return stream.read()
+        def heard() -> bool:
+            self.publish("-t", topic, "-m", "are you there")
+            return bool(select.select([printed], [], [], 0.1)[0])
 
         until(heard, "a subscriber")
-        os.set_blocking(stream.fileno(), True)
 
 
 class PublishAndSubscribeTests(CommandCase):
@@ -95,30 +66,33 @@ class PublishAndSubscribeTests(CommandCase):
         ours = self.txmqtt("sub", "-p", self.port, *options)
         theirs = self.mosquitto("mosquitto_sub", *options)
         for each in (ours, theirs):
-            self.subscribed("cli/ready", each)
+            self.subscribed("cli/ready", each.stdout)
         properties = ["-D", "PUBLISH", "content-type", "text/plain", "-D", "PUBLISH", "user-property", "k", "v w"]
         properties += ["-D", "PUBLISH", "response-topic", "re/sp", "-D", "PUBLISH", "correlation-data", "abc"]
         message = ["-t", "cli/a", "-m", "hällo", "-q", "1", "-V", "5", *properties]
-        publishers = [
-            self.mosquitto("mosquitto_pub", *message),
+        self.publish(*message)
+        for publisher in (
             self.txmqtt("pub", "-p", self.port, *message, "--repeat", "2"),
             self.txmqtt("pub", "-L", f"mqtt://127.0.0.1:{self.port}/cli/b", "-l", stdin=b"1\n\n22\r\nlast"),
-        ]
-        for publisher in publishers:
+        ):
             self.assertEqual(publisher.end(), (0, b"", ""))
-        self.mosquitto("mosquitto_pub", "-t", "cli/without", "-m", "not to be seen").end()
-        self.mosquitto("mosquitto_pub", "-t", "cli/end", "-m", "end").end()
-        printed = []
-        for each, number in ((ours, signal.SIGINT), (theirs, signal.SIGINT)):
-            assert each.process.stdout is not None
-            lines: list[bytes] = []
-            while not lines or not lines[-1].startswith(b"cli/end"):
-                lines.append(each.process.stdout.readline())
-            each.process.send_signal(number)
-            self.assertEqual(each.end(), (0, b"", ""))
-            printed.append(sorted(line for line in lines if not line.startswith(b"cli/ready")))
+        self.publish("-t", "cli/without", "-m", "not to be seen")
+        self.publish("-t", "cli/end", "-m", "end")
+        printed = [self.printed(each.stdout) for each in (ours, theirs)]
         self.assertEqual(printed[0], printed[1])
         self.assertEqual(len(printed[0]), 1 + 2 + 3 + 1)
+        ours.signal(signal.SIGINT)
+        self.assertEqual(ours.end(), (0, b"", ""))
+
+    def printed(self, stream: IO[bytes] | None) -> list[bytes]:
+        """
+        The lines up to the last message, in any order.
+        """
+        assert stream is not None
+        lines: list[bytes] = []
+        while not lines or not lines[-1].startswith(b"cli/end"):
+            lines.append(stream.readline())
+        return sorted(line for line in lines if not line.startswith(b"cli/ready"))
 
     def test_ends(self) -> None:
         """
@@ -132,16 +106,12 @@ class PublishAndSubscribeTests(CommandCase):
         pipe = self.txmqtt("sub", "-p", self.port, "-t", "cli/pipe")
         self.assertEqual(refused.end()[:2], (135, b""))
         self.assertEqual(late.end(), (27, b"", "Error: no response on 'cli/nobody' within 0.05 s\n"))
-        self.subscribed("cli/stopped", stopped)
-        stopped.process.terminate()
-        self.assertEqual(stopped.end(), (143, b"", ""))
-        self.subscribed("cli/pipe", pipe)
-        assert pipe.process.stdout is not None
-        pipe.process.stdout.close()
-        self.mosquitto("mosquitto_pub", "-t", "cli/pipe", "-m", "to nobody").end()
-        pipe.process.wait(PATIENCE)
-        assert pipe.process.stderr is not None
-        self.assertEqual((pipe.process.returncode, pipe.process.stderr.read()), (0, b""))
+        self.subscribed("cli/stopped", stopped.stdout)
+        stopped.signal(signal.SIGTERM)
+        self.assertEqual((stopped.wait(), stopped.stderr.read()), (143, b""))
+        self.subscribed("cli/pipe", pipe.stdout)
+        pipe.stdout.close()
+        self.assertEqual((pipe.wait(), pipe.stderr.read()), (0, b""))
 
 
 class OtherTests(CommandCase):
@@ -176,7 +146,7 @@ class OtherTests(CommandCase):
         What is retained is listed and cleared.
         """
         for name in ("1", "2", "3"):
-            self.mosquitto("mosquitto_pub", "-t", f"cli/kept/{name}", "-m", "x", "-r").end()
+            self.publish("-t", f"cli/kept/{name}", "-m", "x", "-r")
         options = ["-p", self.port, "--quiet-period", "0.05", "cli/kept/#"]
         listing = self.txmqtt("retained", "list", *options, "-T", "cli/kept/3", "--json")
         status, said, _ = listing.end()
@@ -190,8 +160,8 @@ class OtherTests(CommandCase):
         A process does the work, and what it counted is the summary.
         """
         words = ["bench", "pair", "-p", self.port, "-n", "2", "--count", "200", "-q", "1", "--json"]
-        status, said, complaints = self.txmqtt(*words).end()
-        self.assertEqual((status, complaints), (0, ""))
-        found = json.loads(said)
+        done = subprocess.run([*TXMQTT, *words], env=environment(), capture_output=True, timeout=4 * PATIENCE)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        found = json.loads(done.stdout)
         self.assertEqual((found["sent"], found["received"], found["missing"], found["errors"]), (200, 200, 0, []))
         self.assertGreater(found["latency_ms"]["p50"], 0)

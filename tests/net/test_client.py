@@ -69,6 +69,16 @@ class PublishTests(ClientTestCase):
         self.hears(Ack(PUBCOMP, 1))
         self.assertEqual(self.answer(answer), [0])
 
+    def test_qos_2_for_nobody(self) -> None:
+        """
+        That there is no subscriber is said by PUBREC, and told when it is done.
+        """
+        client = self.open()
+        answer = client.publish("t", b"p", 2)
+        self.hears(Ack(PUBREC, 1, 0x10))
+        self.hears(Ack(PUBCOMP, 1))
+        self.assertEqual(self.answer(answer), [0x10])
+
     def test_refused(self) -> None:
         """
         A publish that the server refuses fails with the reason, in words too.

@@ -162,6 +162,7 @@ class OpenTests(HostileTestCase):
         for version, codes, words in (
             (3, [0, 1], None),
             (4, [0, 0], None),
+            (4, [2, 2], None),  # more, which harms nobody
             (4, [1, 0x80], "subscribe refused: 'b': 0x80 unspecified error"),
             (5, [0, 2], None),
             (5, [0x87, 1], "subscribe refused: 'a': 0x87 not authorized"),

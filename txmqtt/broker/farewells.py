@@ -20,7 +20,7 @@ from txmqtt.session.tickets import Ticket, Waiter
 if TYPE_CHECKING:
     from txmqtt.broker.core import Broker
 
-#: A session expiry interval that never ends [MQTT5-3.1.2.11.2].
+#: A session expiry interval that never ends [MQTT5 3.1.2.11.2].
 FOR_EVER = 0xFFFFFFFF
 
 #: Seconds until a session that could not end is looked at again.

@@ -43,6 +43,8 @@ class Run:
         self._endless = endless
         self._work: Deferred[int | None] | None = None
         self._signal = 0
+        self._heard = False
+        self._unprinted = ""
         self.status = FAILED
 
     def stop(self) -> None:
@@ -51,6 +53,13 @@ class Run:
         """
         if self._work is not None:
             self._work.cancel()
+
+    def closed(self, why: OSError | None) -> None:
+        """
+        Nothing can be printed any more. With None whoever reads has had enough; otherwise the command has failed.
+        """
+        if why is not None:
+            self._unprinted = f"standard output: {why.strerror}"
 
     def do(self, job: Job) -> int:
         """
@@ -71,8 +80,14 @@ class Run:
         return self.status
 
     def _listen(self, reactor: Any) -> None:
+        def heard(number: int, _: object) -> None:
+            if self._heard:  # again: it takes too long, or the reactor waits for whoever reads our output
+                os._exit(SIGNALLED + number)
+            self._heard = True
+            reactor.callFromThread(self.signalled, number)
+
         for number in _SIGNALS:
-            signal.signal(number, lambda got, _: reactor.callFromThread(self.signalled, got))
+            signal.signal(number, heard)
 
     def start(self, reactor: Any, job: Job) -> None:
         """
@@ -88,16 +103,16 @@ class Run:
 
     def signalled(self, number: int) -> None:
         """
-        A signal came: end in good order, at the second at once.
+        A signal came: end in good order.
         """
-        if self._signal:  # again: it takes too long
-            os._exit(SIGNALLED + number)
         self._signal = number
         self.stop()
 
     def _done(self, result: int | Failure | None) -> None:
         if not isinstance(result, Failure):
-            self.status = result or OK
+            self.status = result or (FAILED if self._unprinted else OK)
+            if self._unprinted:
+                self.say(self._unprinted)
         elif self._signal and result.check(CancelledError, ConnectionClosed):
             self.status = OK if self._endless else SIGNALLED + self._signal
         else:

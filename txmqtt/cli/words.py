@@ -5,9 +5,10 @@ How figures are told to people.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from txmqtt.backends.sqlite.exchange.overview import Overview
+if TYPE_CHECKING:  # everybody needs words, and few a store
+    from txmqtt.backends.sqlite.exchange.overview import Overview
 
 _UNITS: Final = ("KiB", "MiB", "GiB", "TiB")
 

@@ -264,7 +264,7 @@ def _remaining(data: bytes, position: int, size: int) -> int:
     """
     A remaining length, or C{_CUT_OFF}.
     """
-    # [MQTT5-1.5.5-1] [MQTT311-2.2.3]
+    # [MQTT5-1.5.5-1] [MQTT311 2.2.3]
     value = 0
     shift = 0
     while position < size:

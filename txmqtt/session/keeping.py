@@ -131,7 +131,7 @@ class Keeper(Protocol):
 
     def queued(self, item: Outbound, key: str) -> Ticket:
         """
-        A publish was accepted. Its C{home} is set at once.
+        A publish was accepted. Its C{home} is set at once; said again, it answers for the first time.
         """
 
     def sending(self, item: Outbound) -> Ticket:

@@ -35,7 +35,8 @@ class Outbound(Pending):
     @ivar ref: the number under which somebody above keeps it (a backend, or the waiter of a publish); such a one is
         told when the receiver is done with it. 0: nobody is.
     @ivar sent: its PUBLISH has been on some wire, so that the next is a repeat.
-    @ivar released: its PUBREC came; C{counted}: it takes a place in this connection's window.
+    @ivar released: its PUBREC came; C{heard}: the reason code that it said; C{counted}: it takes a place in this
+        connection's window.
     @ivar sent_at: when its last packet left, seconds.
     @ivar home: under which number a store keeps what is for its receiver; 0: no store keeps it.
     @ivar mark: of those that are under way, which was sent, or released, first.
@@ -49,6 +50,7 @@ class Outbound(Pending):
     kept: Ticket | None = None
     sent = False
     released = False
+    heard = 0
     counted = False
     sent_at = 0.0
 
@@ -208,11 +210,14 @@ class Outgoing:
                 self.flying -= 1
         return item
 
-    def release(self, item: Outbound) -> None:
+    def release(self, item: Outbound, heard: int = 0) -> None:
         """
         Its PUBREC came: from now on only its PUBREL may be sent.
+
+        @param heard: its reason code, a success: that nobody subscribes, for example, is said nowhere else.
         """
         item.released = True
+        item.heard = heard
         if self._released is None:
             self._released = {}
         self._released[item.packet_id] = item

@@ -256,7 +256,7 @@ class Sending(Voice):
             return
         ticket: Ticket = DONE
         if not item.released:
-            outgoing.release(item)
+            outgoing.release(item, packet.reason)
             if item.ref:
                 ticket = self._received(item)
         self._pubrel_when(ticket, item)
@@ -296,7 +296,7 @@ class Sending(Voice):
         if item.ref:
             # Its PUBREC said that the peer has it. 0x92 answers a PUBREL that was sent again after the PUBCOMP had been
             # lost, which is no error then [MQTT5-3.7.2-1].
-            self._settled(item, reasons.SUCCESS, packet.properties)
+            self._settled(item, item.heard, packet.properties)
         if self.thirsty or not outgoing.idle:
             self._refill()
 

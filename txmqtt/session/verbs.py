@@ -147,7 +147,10 @@ class Verbs(Conversation):
         message = item.message
         tail = message.tail(self.version, (), self.turn.wall)
         self._check_size(len(message.topic) + len(tail) + (4 if item.qos else 2))
-        self._post(item)
+        if not item.qos and self.books.idle and not self.blocked:
+            self._transmit_0(item)  # it takes neither an identifier nor a place in the window
+        else:
+            self._post(item)
 
     def _post(self, item: Outbound) -> None:
         if self.post(item) == REFUSED:

@@ -200,6 +200,7 @@ class EndTests(StoreTestCase):
         for name in ("b", "c", "d"):
             self.program.queue(name, 2, name)
             self.assertNotEqual(self.program.items[name].home, 0)
+            self.assertIs(self.program.keeper.queued(self.program.items[name], name), self.program.tickets[-1])
         self.program.settle("c")
         opening = store.open()
         self.program.queue("e")

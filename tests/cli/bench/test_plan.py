@@ -22,7 +22,7 @@ PLANS = st.builds(
 
 
 class SharesTests(SynchronousTestCase):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(PLANS, st.integers(1, 12))
     def test_nothing_is_lost(self, plan: Plan, processes: int) -> None:
         """

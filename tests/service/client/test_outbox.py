@@ -81,6 +81,28 @@ class FullTests(ServiceTestCase):
             self.successResultOf(answer)
         self.assertEqual([message.payload for message in seen], [b"%d" % number for number in range(10)])
 
+    def test_wait_and_idle(self) -> None:
+        """
+        It is idle only when nobody waits for room any more.
+        """
+        service = self.service(start=False, max_queued_messages=1, queue_full="wait")
+        done: list[object] = []
+        for number in range(4):
+            service.publish("t", b"").addCallback(lambda _, number: done.append(number), number)
+        service.whenIdle().addCallback(lambda _: done.append("idle"))
+        service.startService()
+        self.world.advance(1)
+        self.assertEqual(done, [0, 1, 2, 3, "idle"])
+
+    def test_wait_in_vain(self) -> None:
+        """
+        What would not fit into an empty queue does not wait for room that can't come.
+        """
+        for options in ({"max_queued_bytes": 1_000}, {"max_queued_messages": 0}):
+            with self.subTest(options=options):
+                service = self.service(start=False, queue_full="wait", **options)
+                self.failureResultOf(service.publish("t", b"x" * 1_000, 1), LocalProtocolError)
+
     def test_cancel_makes_room(self) -> None:
         """
         Who cancels makes room for who waits.
@@ -127,6 +149,16 @@ class LifetimeTests(ServiceTestCase):
         answer = service.publish("t", b"second", 1, lifetime=3)
         self.world.advance(4)
         self.failureResultOf(answer, LocalProtocolError)
+
+    def test_quality_of_service_0(self) -> None:
+        """
+        A message of QoS 0 with a lifetime that finds a connection leaves there and then, and takes nobody's place.
+        """
+        service = self.service(max_inflight=2)
+        for _ in range(5):
+            self.successResultOf(service.publish("t", b"", 0, lifetime=5))
+        self.successResultOf(service.whenIdle())
+        self.world.run(service.publish("t", b"", 1))
 
     def test_not_told_to_the_server(self) -> None:
         """

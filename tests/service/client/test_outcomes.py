@@ -4,6 +4,8 @@ With a store, a promise outlives the program that gave it, and is found again by
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,19 @@ class OutcomeTests(StoreTestCase):
         self.assertEqual(sorted(message.payload for message in seen), [b"0", b"1", b"2", b"3", b"4"])
         for number in range(5):
             self.assertEqual(self.world.run(again.outcome(f"k{number}")).reason, 0)
+
+    def test_posted_while_connected(self) -> None:
+        """
+        C{post} fires when the message is on disk and no sooner, also when the message has left by then.
+        """
+        service = self.kept()
+        self.world.connection("me").stall()
+        for qos in (1, 2):
+            posted = service.post("t", b"", qos)
+            self.assertNoResult(posted)
+            self.world.run(posted)
+            with closing(sqlite3.connect(self.path)) as file:
+                self.assertEqual(file.execute("SELECT count(*) FROM promise").fetchone(), (qos,))
 
     def test_found_again(self) -> None:
         """

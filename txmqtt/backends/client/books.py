@@ -83,11 +83,14 @@ class Books:
         """
         return self.firm() if self._undecided else None
 
-    def unsure(self, home: int) -> bool:
+    def unsure(self, home: int) -> Ticket | None:
         """
-        Whether a publish is not on disk yet, and may never be.
+        What decides whether a publish is on disk; None when it is.
         """
-        return any(home in batch.draft.fresh for batch in self._undecided)
+        for batch in self._undecided:
+            if home in batch.draft.fresh:
+                return batch.ticket
+        return None
 
     def waiting(self) -> tuple[int, int]:
         """

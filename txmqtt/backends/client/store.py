@@ -103,6 +103,7 @@ class ClientStore(ClientFile):
         found.outcomes = [outcome for outcome in found.outcomes if outcome.key in self.outcomes]
         known = {*self._keys.values(), *(outcome.key for outcome in found.outcomes)}
         for item, key, ticket in self._take_early():
+            item.home = 0
             kept = self.queued(item, key) if key not in known else self._refuse(item)
             if kept.done:
                 ticket.settle(kept.reason)
@@ -129,8 +130,10 @@ class ClientStore(ClientFile):
 
     def queued(self, item: Outbound, key: str) -> Ticket:
         """
-        See C{Keeper.queued}.
+        See C{Keeper.queued}. Said again, it answers for the first time.
         """
+        if item.home:
+            return self._early[item.home][2] if item.home < 0 else self.books.unsure(item.home) or DONE
         if not self.opened:
             return self._queued_early(item, key)
         books = self.books

@@ -87,11 +87,12 @@ def _defaults(ctx: click.Context, path: Path, said: Mapping[str, Any], common: C
         elif name in known:
             found.update(_checked(ctx, path, name, value, known[name]))
     for table in tables:
+        others = _all_of(ctx, table)
         for name, value in said.get(table, {}).items():
             if name in known:
                 found.update(_checked(ctx, path, f"[{table}] {name}", value, known[name]))
-            elif name not in _all_of(ctx, table):
-                raise _unknown(path, f"[{table}] {name}", name, known)
+            elif name not in others:
+                raise _unknown(path, f"[{table}] {name}", name, {*known, *others})
     return found
 
 

@@ -5,12 +5,14 @@ The options that say what a command sends, and the bytes themselves.
 from __future__ import annotations
 
 import functools
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final, NamedTuple, TypeVar
 
 import click
 
+from txmqtt.cli.exits import SIGNALLED
 from txmqtt.cli.options.settings import FILE, Setting
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,7 +56,10 @@ class Source(NamedTuple):
 
 
 def _bounded(stream: BinaryIO, name: str) -> bytes:
-    data = stream.read(LONGEST + 1)
+    try:
+        data = stream.read(LONGEST + 1)
+    except KeyboardInterrupt:  # somebody has thought better of it, before there is a connection
+        sys.exit(SIGNALLED + signal.SIGINT)
     if len(data) > LONGEST:
         raise click.ClickException(f"{name} is longer than {LONGEST} bytes, which is the most that MQTT can carry")
     return data

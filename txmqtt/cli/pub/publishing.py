@@ -4,7 +4,7 @@ What C{txmqtt pub} does: connect, publish, wait for what the server says to it, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
@@ -12,7 +12,6 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from txmqtt.cli.exits import FAILED, OK, Ended, refusal
-from txmqtt.cli.lasting import Lasting
 from txmqtt.cli.options.server import Server, dial, hang_up
 from txmqtt.cli.pub.command import Wish
 from txmqtt.cli.pub.lines import Lines, Tap
@@ -21,7 +20,9 @@ from txmqtt.codec.constants import PUBLISH
 from txmqtt.codec.errors import Refused
 from txmqtt.codec.properties import Properties
 from txmqtt.net.client import MQTTClient
-from txmqtt.service.client import MQTTClientService
+
+if TYPE_CHECKING:
+    from txmqtt.service.client import MQTTClientService
 
 
 class Publishing:
@@ -61,6 +62,8 @@ class Publishing:
         """
         Publish lines until there are no more and all that were sent are settled.
         """
+        from txmqtt.cli.lasting import Lasting  # a single message does without
+
         finished: Deferred[int] = Deferred()
 
         def failed(error: Exception) -> None:

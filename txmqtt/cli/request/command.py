@@ -69,7 +69,7 @@ def request(connection: Connection, topic: str | None, source: Source, lines: Li
         client = await dial(reactor, target)
         try:
             answer = await client.request(where, payload, timeout, qos, target.properties.of(PUBLISH))
-            out = Output(reactor, running.stop)
+            out = Output(reactor, running.closed)
             out.write(lines.line(answer))
             out.flush()
         except TooLate as error:

@@ -61,7 +61,7 @@ def listing(
 
     async def job(reactor: Any, running: Run) -> int:
         client = await dial(reactor, target)
-        out = Output(reactor, running.stop)
+        out = Output(reactor, running.closed)
         try:
             found = await gather(reactor, client, filters, filter_out, quiet_period)
             for line in described(found, as_json):

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
-from txmqtt.cli.exits import OK, TIMED_OUT, Ended, refusal
+from txmqtt.cli.exits import FAILED, OK, TIMED_OUT, Ended, refusal
 from txmqtt.cli.formats.command import Lines
 from txmqtt.cli.lasting import Lasting
 from txmqtt.cli.options.server import Server
@@ -78,7 +78,7 @@ class Listening:
         self._lines = lines
         self._judge = Judge(wish)
         self._enough: Deferred[int] = Deferred()
-        self._out = Output(reactor, lambda: self._end(OK))
+        self._out = Output(reactor, self._closed)
         self._removals: list[Deferred[Any]] = []
         self._link = Lasting(reactor, run, server, self._connected, self._fail, on_message=self._message)
         self._identifiers = Identifiers(self._link.service.state.handlers)
@@ -88,6 +88,7 @@ class Listening:
         Listen until it is enough.
         """
         self._link.start()
+        self._out.watch(self._reactor)
         try:
             return await self._enough
         finally:
@@ -95,6 +96,15 @@ class Listening:
                 await DeferredList(self._removals, consumeErrors=True)
             self._out.flush()
             await self._link.leave()
+
+    def _closed(self, why: OSError | None) -> None:
+        """
+        Nothing can be printed any more.
+        """
+        if why is None:
+            self._end(OK)
+        else:
+            self._fail(Ended(FAILED, f"standard output: {why.strerror}"))
 
     def _end(self, status: int) -> None:
         if not self._enough.called:

@@ -180,7 +180,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         """
         if self.phase is Phase.GIVEN_UP:
             return fail(self._why())
-        return self.state.writable.idle(self.state.outgoing)
+        return self.outbox.idle()
 
     # The verbs
 

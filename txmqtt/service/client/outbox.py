@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 
 from txmqtt.codec import reasons
 from txmqtt.codec.errors import LocalProtocolError, MQTTError
@@ -17,7 +18,7 @@ from txmqtt.net.state import Answer, ClientState
 from txmqtt.net.thread_check import check_thread
 from txmqtt.session.message import Message, travelling
 from txmqtt.session.outgoing import REFUSED, Outbound
-from txmqtt.session.tickets import DONE, Caller
+from txmqtt.session.tickets import Caller
 from txmqtt.session.voice import OPEN
 
 #: What may happen to a publish for which the queue has no room.
@@ -65,6 +66,18 @@ class Outbox:
         Nothing waits: whoever has a connection may publish there and then.
         """
         return self._state.outgoing.idle and not self._line
+
+    def idle(self) -> Deferred[None]:
+        """
+        Wait until nothing waits, for its turn or for room, and nothing is on its way.
+        """
+        return Deferred.fromCoroutine(self._idle())
+
+    async def _idle(self) -> None:
+        await self._state.writable.idle(self._state.outgoing)
+        while self._line:  # who waits for room gets it in the next turn
+            await deferLater(self._clock, 0)
+            await self._state.writable.idle(self._state.outgoing)
 
     def make(
         self,
@@ -132,7 +145,7 @@ class Outbox:
         if item.until or item.message.expires_at:
             self._arm()
         if self._line or not self._room(item):
-            if self._policy == WAIT and len(self._line) < self._limit:
+            if self._policy == WAIT and len(self._line) < self._limit and self._fits(item):
                 self._line.append(item)
                 self._watch()
                 return
@@ -142,6 +155,13 @@ class Outbox:
                 self.refused += 1
                 raise LocalProtocolError("the queue of outgoing messages is full", reasons.QUOTA_EXCEEDED)
         self._post(item)
+
+    def _fits(self, item: Outbound) -> bool:
+        """
+        There would be room in an empty queue. Whatever does not fit would wait for nothing.
+        """
+        outgoing = self._state.outgoing
+        return outgoing.limit_messages > 0 and item.message.size <= outgoing.limit_bytes
 
     def _room(self, item: Outbound) -> bool:
         client = self._state.client
@@ -185,7 +205,7 @@ class Outbox:
         self._arm()
 
     def _record(self, item: Outbound) -> None:
-        ticket = self._state.keep(item) if not item.home else DONE  # it has left, and is on record because of that
+        ticket = self._state.keep(item)  # once more, if it is about to leave and went on record because of that
         if ticket.done:
             self._decided(item, ticket.reason)
         else:
@@ -200,6 +220,8 @@ class Outbox:
         failed = reason >= reasons.FAILURE
         if failed and self._state.outgoing.withdraw(item):
             self._end(item, reason, "it could not be stored")
+            if self._line:
+                self._clock.callLater(0, self._vacated)
         recorded = self._recorded.pop(item.ref, None)
         if recorded is not None:
             if failed:

@@ -1,0 +1,3 @@
+"""
+What a broker must do: a raw peer plays the client.
+"""

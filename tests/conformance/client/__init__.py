@@ -1,0 +1,3 @@
+"""
+What a client must do: a raw peer plays the server.
+"""
