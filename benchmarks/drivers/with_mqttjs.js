@@ -18,7 +18,7 @@ function end() {
 
 function mark() {
   const used = process.cpuUsage();
-  console.log((used.user + used.system) / 1e6);
+  console.log((used.user + used.system) / 1e6, Math.round(process.memoryUsage.rss() / 1024));
 }
 
 // As many publishes under way as the window has room for: each acknowledgement makes the next.
