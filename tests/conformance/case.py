@@ -15,13 +15,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.conformance.peer import Peer
+from tests.conformance.peer import Peer, field
 from tests.conformance.states import for_each_version
 from tests.conformance.wires import ClientWire, SocketWire, WorldWire
 from txmqtt import MQTTClient, MQTTClientFactory
 from txmqtt.broker.policy import Policy
-from txmqtt.codec.constants import CONNACK, CONNECT, MQTT5
-from txmqtt.codec.packets import Connack, Connect, Publish, Will
+from txmqtt.codec.constants import CONNACK, CONNECT, MQTT5, PUBLISH
+from txmqtt.codec.packets import Connack, Connect, Pingreq, Publish, Will
 from txmqtt.codec.properties import Properties
 from txmqtt.net.settings import Options
 from txmqtt.testing import MQTTWorld
@@ -42,6 +42,7 @@ class Target:
     A broker behind a socket.
 
     @ivar patience: how long it may take to answer, seconds.
+    @ivar quiet: after how long nothing more is believed to come, seconds.
     @ivar longest: how long a test may let time pass, seconds.
     """
 
@@ -49,6 +50,7 @@ class Target:
     port: int
     patience: float = 1.0
     longest: float = 4.0
+    quiet: float = 0.1
 
 
 class ConformanceCase(SynchronousTestCase):
@@ -156,7 +158,7 @@ class BrokerCase(ConformanceCase):
             peer = Peer(WorldWire(self.world), version)
         else:
             wire = SocketWire(target.host, target.port, target.patience)
-            peer = Peer(wire, version, patience=target.patience)
+            peer = Peer(wire, version, patience=target.patience, quiet=target.quiet)
         self.people.append(peer)
         return peer
 
@@ -213,9 +215,10 @@ class BrokerCase(ConformanceCase):
             self.connect(client_id, clean=True, version=4).leave()
         peer = self.connect("tidy", version=4)
         peer.subscribe("#")
-        for message in peer.messages():
-            if message.retain:
-                peer.say(Publish(message.topic, b"", retain=True))
+        peer.say(Pingreq())
+        while (message := peer.hear()).kind == PUBLISH:
+            if field(message, "retain"):
+                peer.say(Publish(field(message, "topic"), b"", retain=True))
         peer.leave()
 
 
