@@ -4,8 +4,8 @@ window of 100, beside that after ten thousand: the bar is no more. ::
 
     python benchmarks/client_memory.py [--ours PYTHON[@FOLDER]] [--broker PYTHON] [--qos 1]
 
-The client and the broker are named as in C{clients.py}. The figures are KiB, the highest that each of two processes
-ever had: one that publishes few messages and one that publishes many.
+The client and the broker are named as in C{clients.py}. The figures are KiB, of two processes, one that
+publishes few messages and one that publishes many, when each has published its last.
 """
 
 from __future__ import annotations
