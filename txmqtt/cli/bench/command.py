@@ -39,8 +39,8 @@ _OPTIONS = {
     "size": click.option("--size", cls=Setting, type=click.IntRange(0, 268_435_000), default=64, show_default=True,
                          metavar="BYTES", help="Of each payload."),
     "qos": click.option("-q", "--qos", cls=Setting, type=QOS, default=0, show_default=True, help="At this QoS."),
-    "window": click.option("--window", cls=Setting, type=click.IntRange(1, 65_535), metavar="N", help="So many messages "
-                           "of each publisher may be unacknowledged.  [default: 100, with 3.x 20]"),
+    "window": click.option("--window", cls=Setting, type=click.IntRange(1, 65_535), metavar="N", help="So many "
+                           "messages of each publisher may be unacknowledged.  [default: 100, with 3.x 20]"),
     "topic": click.option("--topic", cls=Setting, default="txmqtt/bench", show_default=True, metavar="TOPIC",
                           help="What the topics begin with."),
     "duration": click.option("--duration", cls=Setting, type=SECONDS, metavar="SECONDS", help="How long.  [default: "
