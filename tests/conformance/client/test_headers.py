@@ -109,7 +109,7 @@ class FlagsTests(ClientCase):
         """
         A server that says what only a client may say, or a packet of no type, is left.
         """
-        table = STRANGE if self.version == 4 else STRANGE_5
+        table: tuple[tuple[str, str], ...] = STRANGE if self.version == 4 else STRANGE_5
         if self.version == 4:
             table += (("DISCONNECT", "e0 00"), ("AUTH", "f0 00"))
         for name, spelling in table:
