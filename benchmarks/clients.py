@@ -7,7 +7,7 @@ What does a message cost the process of a client? Ours beside paho-mqtt, gmqtt, 
 A client publishes, or receives, at QoS 0, 1 and 2, with 64 bytes in each message: at QoS 1 and 2 with 100 publishes
 under way and a Deferred for each of them, where they are ours. The broker and whoever is at the other end of it run on
 one processor, the client on the other. Each library has a program in C{drivers}, which uses it in the way that its
-documentation gives for many messages, or in another where that was cheaper.
+documentation gives for many messages.
 
 The figure is the processor time of the client's process, user and system, for each message, microseconds, once it has
 sent or received some thousands. Medians of some rounds, in which the clients take turns. Then, as a ratio to the best
