@@ -5,10 +5,12 @@ How Sphinx builds these pages.
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from txmqtt import __version__ as release
 
+extensions = ["conformance_tables"]
 project = "txmqtt"
 author = "the txmqtt authors"
 copyright = author

@@ -51,15 +51,19 @@ class Peer:
 
     connack: Connack
 
-    def __init__(self, wire: Wire, version: int, *, plays_server: bool = False, patience: float = 0.0) -> None:
+    def __init__(
+        self, wire: Wire, version: int, *, plays_server: bool = False, patience: float = 0.0, quiet: float = 0.0
+    ) -> None:
         """
         @param patience: how long the other side may take to say something, seconds; 0 in memory, where nothing takes
             time, and where the other side is ours and always says why it closes, if it can.
+        @param quiet: after how long nothing more is believed to come, where nothing is awaited, seconds.
         """
         self.wire = wire
         self.version = version
         self.raw = b""
         self._patience = patience
+        self._quiet = quiet
         self._buffer = b""
         self._decoder = Decoder(0 if plays_server else version)
         self._kept: list[tuple[Packet, bytes]] = []
@@ -146,20 +150,21 @@ class Peer:
         """
         Nothing is said, and the connection stays open.
         """
-        packet = self._next(self._patience / 4)
+        packet = self._next(self._quiet)
         if packet is not None:
             self._fail(f"heard {packet!r}; expected nothing")
         if self.wire.over:
             self._fail("the other side has closed; expected it to say nothing and stay")
 
-    def closed(self, *reasons: int) -> None:
+    def closed(self, *reasons: int, late: float = 0.0) -> None:
         """
         The other side closes. On 5.0 it may say why first; our own does.
 
         @param reasons: what it may say, if it says something.
+        @param late: where time really passes: so much later it may be, seconds.
         """
         said: int | None = None
-        while (packet := self._next(self._patience)) is not None:
+        while (packet := self._next(self._patience + late)) is not None:
             if self.version < MQTT5 or said is not None or not isinstance(packet, Disconnect | Connack):
                 self._fail(f"heard {packet!r}; expected that the other side closes")
             said = packet.reason
@@ -174,6 +179,15 @@ class Peer:
             elif said not in reasons:
                 self._fail(f"closed with {said:#04x}; expected {_codes(reasons)}")
 
+    def everything(self) -> bytes:
+        """
+        All bytes that have come and were not heard as packets.
+        """
+        while more := self.wire.receive(self._quiet):
+            self._buffer += more
+        heard, self._buffer = self._buffer, b""
+        return heard
+
     def alive(self) -> None:
         """
         The other side answers a PINGREQ, and says nothing before that.
@@ -187,7 +201,7 @@ class Peer:
         """
         found: list[Publish] = []
         while True:
-            packet = self._next(self._patience / 4)
+            packet = self._next(self._quiet)
             if packet is None:
                 return found
             if isinstance(packet, Publish):

@@ -147,8 +147,8 @@ class NatsServer(Running, Server):
             raise
 
 
-class _Node(Running):
-    leads = True  # what is started is a shell, which starts Erlang
+class _Apart(Running):
+    leads = True  # RabbitMQ is a shell, which starts Erlang; and Ctrl-C ends nobody before those who need it
 
 
 class RabbitServer(Server):
@@ -182,6 +182,7 @@ class RabbitServer(Server):
             "HOME": str(folder),  # of the cookie
             "ERL_EPMD_PORT": str(names),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_ZFLAGS": "-start_epmd false",  # it would stay for ever
             "RABBITMQ_NODENAME": f"txmqtt{node}@localhost",
             "RABBITMQ_NODE_PORT": str(node),
             "RABBITMQ_DIST_PORT": str(speaks),
@@ -195,8 +196,9 @@ class RabbitServer(Server):
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
         }
         # Who knows the ports of Erlang's nodes. Ours alone, and not a daemon that stays.
-        self._names = Running(["epmd", "-port", str(names), "-address", "127.0.0.1"])
-        self._node = _Node([str(program)], folder, surroundings)
+        self._names = _Apart(["epmd", "-port", str(names), "-address", "127.0.0.1"])
+        until(lambda: listens(names), "epmd to listen")
+        self._node = _Apart([str(program)], folder, surroundings)
 
     def ready(self) -> RabbitServer:
         """

@@ -288,7 +288,9 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         keeper = self.state.keeper
         assert keeper is not None
         if not item.home:
-            self.state.keep(item)
+            kept = self.state.keep(item)
+            if kept.failed and item.qos == 2:
+                return kept  # what is not on record could be published twice
         return keeper.sending(item)
 
     def released(self, session: Verbs, item: Outbound) -> Ticket:

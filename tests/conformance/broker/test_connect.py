@@ -159,7 +159,7 @@ class KeepAliveTests(BrokerCase):
         self.wait(2.5)
         watcher.silence()
         self.wait(1)
-        peer.closed(0x8D)
+        peer.closed(0x8D, late=6)
         self.assertEqual([each.payload for each in watcher.messages()], [b"gone"])
 
     @states("MQTT5-3.2.2-22")
@@ -175,4 +175,4 @@ class KeepAliveTests(BrokerCase):
         self.wait(2.5)
         peer.alive()
         self.wait(3.5)
-        peer.closed(0x8D)
+        peer.closed(0x8D, late=6)

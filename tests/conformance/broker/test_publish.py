@@ -9,7 +9,7 @@ from typing import Any
 from tests.conformance.case import BrokerCase
 from tests.conformance.peer import field
 from tests.conformance.states import states
-from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBLISH, PUBREC
+from txmqtt.codec.constants import PUBACK, PUBLISH, PUBREC
 from txmqtt.codec.packets import Ack, Publish
 
 
@@ -43,13 +43,17 @@ class QosTests(BrokerCase):
         """
         watcher = self.connect("w")
         watcher.subscribe("t")
-        peer = self.connect("a")
-        for _ in range(2):
-            for dup in (False, True, True):
-                peer.say(Publish(b"t", b"once", 2, dup=dup, packet_id=9))
-                peer.expect(PUBREC, packet_id=9)
+        for present in (False, True):
+            peer = self.connect("a", keep=True, present=present)
+            peer.say(Publish(b"t", b"once", 2, packet_id=9))
+            peer.expect(PUBREC, packet_id=9)
+            peer.drop()
+            peer = self.connect("a", keep=True, present=True)
+            peer.say(Publish(b"t", b"once", 2, dup=True, packet_id=9))
+            peer.expect(PUBREC, packet_id=9)
             peer.say("62 02 0009")
-            peer.expect(PUBCOMP, packet_id=9)
+            peer.expect("70 02 0009")
+            peer.drop()
         self.assertEqual([each.payload for each in watcher.messages()], [b"once", b"once"])
 
 

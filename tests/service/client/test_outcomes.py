@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from tests.service.client.support import ServiceTestCase
 from tests.service.support import scratch
 from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClientService, Phase, ReasonCode, Refused
+from txmqtt.backends.client import ClientStore
 from txmqtt.codec.packets import Connect, Subscribe
 from txmqtt.testing import MQTTWorld
 
@@ -266,6 +267,28 @@ class SessionTests(StoreTestCase):
         again = self.kept()
         self.world.run(again.whenIdle())
         self.assertEqual(seen, [])
+
+    def test_store_takes_no_more(self) -> None:
+        """
+        While the store takes nothing, what would have to wait, or be sent once, fails and is not sent; QoS 1 is sent.
+        """
+        store = ClientStore(self.path, self.world.clock, operations=0, workers=self.world.clock.make_worker)
+        service = self.service(store=store)
+        seen = self.world.watch("t")
+
+        def fails(answer: Deferred[Any]) -> None:
+            self.world.advance(0.1)
+            self.assertIn("could not be stored", str(self.failureResultOf(answer, LocalProtocolError).value))
+
+        self.world.run(service.publish("t", b"1", 1))
+        fails(service.publish("t", b"2", 2))
+        fails(service.post("t", b"3", 2))
+        self.world.down()
+        fails(service.publish("t", b"4", 1))
+        fails(service.post("t", b"5", 1))
+        self.world.up()
+        self.world.advance(5)
+        self.assertEqual([message.payload for message in seen], [b"1"])
 
     def test_too_much(self) -> None:
         """
