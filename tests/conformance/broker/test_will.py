@@ -219,15 +219,28 @@ class DelayTests(WillCase):
     @states("MQTT5-3.1.3-9", "MQTT5-3.1.2-8")
     def test_back_in_time(self) -> None:
         """
-        A client that is back before its will was due has none published; neither when it takes over from itself.
+        A client that is back before its will was due has none published, not even when it goes again; neither one that
+        takes over from itself.
         """
         watcher = self.watch()
         self.connect("a", keep=True, will=will(will_delay_interval=1)).drop()
-        self.connect("a", keep=True, present=True)
-        self.wait(2.5)
-        watcher.silence()
+        back = self.connect("a", keep=True, present=True)
         self.connect("b", keep=True, will=will(will_delay_interval=1))
         self.connect("b", keep=True, present=True)
+        self.wait(2.5)
+        back.drop()
+        self.wait(2.5)
+        watcher.silence()
+
+    @states("MQTT5-3.1.2-7", "MQTT5-3.1.3-9", "MQTT5-3.1.2-8")
+    def test_the_latest_will_counts(self) -> None:
+        """
+        A client that is back with another will has that one published, at its own time, and not the first.
+        """
+        watcher = self.watch()
+        self.connect("a", keep=True, will=will(b"first", will_delay_interval=1)).drop()
+        self.connect("a", keep=True, will=will(b"second", 1)).drop()
+        self.assertEqual(self.said(watcher), [b"second"])
         self.wait(2.5)
         watcher.silence()
 
