@@ -89,6 +89,9 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
     def _not_connected(data: bytes) -> None:
         raise AssertionError("a write before the connection was made")
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.client_id!r}>"
+
     # The verbs
 
     def publish(

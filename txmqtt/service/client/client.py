@@ -151,6 +151,9 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         made: Store = ClientStore(fspath(store), reactor, seconds=seconds, workers=workers)
         return made
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.client_id!r}: {self.phase.value}>"
+
     @property
     def client_id(self) -> str:
         """
