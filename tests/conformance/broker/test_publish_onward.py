@@ -60,6 +60,20 @@ class AgainTests(BrokerCase):
         self.assertEqual([(x.payload, x.dup) for x in watcher.messages()], [(b"1", False), (b"2", False)])
 
 
+class PayloadTests(BrokerCase):
+    @states("MQTT311 3.3.3", "MQTT5 3.3.3")
+    def test_any(self) -> None:
+        """
+        A payload is any bytes, and may be empty.
+        """
+        watcher, peer = self.connect("w"), self.connect("p")
+        watcher.subscribe("t", qos=2)
+        for payload in (b"", b"\0", bytes(range(256)), b"\xff" * 100_000):
+            for qos in (0, 1, 2):
+                peer.publish("t", payload, qos)
+                watcher.expect(PUBLISH, payload=payload, qos=qos, topic=b"t")
+
+
 class MatchTests(BrokerCase):
     @states("MQTT311-3.3.2-3", "MQTT5-3.3.2-3")
     def test_topics_match(self) -> None:

@@ -209,3 +209,31 @@ class NumberTests(TableCase):
             ("subscription identifier", '82 [ 0001 [ 0b 81 00 ] "t" 00 ]'),
         )
         self.refuses(table, 0x81)
+
+
+class SizeTests(TableCase):
+    @states("MQTT5 1.5.6")
+    def test_binary_data(self) -> None:
+        """
+        Binary data is any bytes, none and 65535 included; who cuts it off is disconnected.
+        """
+        watcher, peer = self.connect("w"), self.connect("p")
+        watcher.subscribe("t")
+        for data in (b"", bytes(range(256)), b"\xff" * 65_535):
+            peer.publish("t", b"x", correlation_data=data)
+            watcher.expect(PUBLISH, correlation_data=data)
+        self.refuses((("cut off", '30 [ "t" [ 09 0005 00 ] ]'), ("no length", '30 [ "t" [ 09 00 ] ]')), 0x81)
+
+    @states("MQTT311 1.5.3", "MQTT5 1.5.4")
+    def test_long_strings(self) -> None:
+        """
+        A string may have as many bytes as its length can say, and a character of several bytes at its end.
+        """
+        topic = "t" * 65_533 + "\u00e4"
+        watcher, peer = self.connect("w"), self.connect("p")
+        watcher.subscribe(topic)
+        peer.publish(topic, b"x")
+        watcher.expect(PUBLISH, topic=topic.encode(), payload=b"x")
+        if self.version == 5:
+            peer.publish(topic, b"x", content_type=topic, user_properties=((topic, topic),))
+            watcher.expect(PUBLISH, content_type=topic, user_properties=((topic, topic),))

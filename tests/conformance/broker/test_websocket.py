@@ -39,9 +39,11 @@ class FrameTests(DoorCase):
         """
         The subprotocol that the broker chooses is mqtt, whatever else was offered.
         """
-        peer = self.dial_websocket()
-        peer.say(request(Sec_WebSocket_Protocol="chat, mqtt"))
-        self.assertIn(b"\r\nsec-websocket-protocol: mqtt\r\n", peer.everything().lower())
+        for offered in ("mqtt", "chat, mqtt", "mqttv3.1, mqtt"):
+            with self.case(offered):
+                peer = self.dial_websocket()
+                peer.say(request(Sec_WebSocket_Protocol=offered))
+                self.assertIn(b"\r\nsec-websocket-protocol: mqtt\r\n", peer.everything().lower())
 
     @states("MQTT311-6.0.0-2", "MQTT5-6.0.0-2")
     def test_frames_are_no_borders(self) -> None:
