@@ -145,3 +145,19 @@ class EverybodyTests(BrokerCase):
                 found = [(x.topic, x.payload, x.qos) for x in peer.messages()]
                 self.assertEqual(found, [(b"t/1", b"one", 1), (b"t/2", b"two", most)])
         other.silence()
+
+    @states("MQTT311-4.5.0-1", "MQTT31 4.1")
+    def test_many_at_once(self) -> None:
+        """
+        Before 5.0 a client may begin as many exchanges of QoS 2 as it likes: what is acknowledged of them arrives.
+        """
+        watcher = self.connect("w")
+        watcher.subscribe("t", qos=2)
+        peer = self.connect("p")
+        peer.say(*(Publish(b"t", b"%d" % number, 2, packet_id=number) for number in range(1, 61)))
+        for number in range(1, 61):
+            peer.take(PUBREC, packet_id=number)
+        peer.say(*(Ack(PUBREL, number) for number in range(1, 61)))
+        for number in range(1, 61):
+            peer.take(PUBCOMP, packet_id=number)
+        self.assertEqual(len(watcher.messages()), 60)
