@@ -2,12 +2,12 @@
 Sphinx: the tables of the page on conformance, made from the tests themselves.
 
 C{.. conformance:: MQTT5} is the table of all numbered statements of a version, C{.. conformance-rules::} that of the
-rules without numbers, C{.. conformance-figures::} how many there are.
+rules without numbers, C{.. conformance-differences:: mosquitto} what another broker fails, and
+C{.. conformance-figures::} how many there are.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from docutils import nodes
@@ -16,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from tests.conformance.audit import Test, carried, tests, wanted
+from tests.conformance.differences import KNOWN
 from tests.conformance.statements import ELSEWHERE, pending, statements
 from tests.conformance.states import NAMES, is_numbered, level
 
@@ -41,7 +42,7 @@ def shown(some: Iterable[Test]) -> list[nodes.Node]:
     """
     Tests by their names, without what all names have in common.
     """
-    names = {re.sub(r"_mqtt\d+$", "", test.name.removeprefix("tests.conformance.")): test for test in some}
+    names = dict.fromkeys(f"{test.side}.{test.short}" for test in some)
     return [nodes.paragraph("", "", nodes.literal("", name)) for name in names]
 
 
@@ -91,6 +92,23 @@ class Rules(SphinxDirective):
         return [table(("Section", "Rule", "Shown by"), (14, 46, 40), rows)]
 
 
+class Differences(SphinxDirective):
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        broker, known = KNOWN[self.arguments[0]]
+        return [
+            table(
+                (f"Test that {broker} fails", "Who is right"),
+                (40, 60),
+                [
+                    [[nodes.paragraph("", "", nodes.literal("", f"broker.{name}"))], text(why)]
+                    for name, why in known.items()
+                ],
+            )
+        ]
+
+
 class Figures(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         left = len(pending())
@@ -106,5 +124,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """
     app.add_directive("conformance", Statements)
     app.add_directive("conformance-rules", Rules)
+    app.add_directive("conformance-differences", Differences)
     app.add_directive("conformance-figures", Figures)
     return {"parallel_read_safe": True}

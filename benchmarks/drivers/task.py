@@ -6,11 +6,12 @@ acknowledgement shows that the server has read them all. Whoever receives says s
 C{GO}, and once when it is subscribed: so the load is never further ahead than the server may keep.
 
 The first messages, C{warm}, are not counted. Before the others, and at the end, a driver makes a C{mark}: how much
-processor time its process has taken so far, user and system, seconds.
+processor time its process has taken so far, user and system, seconds, and the memory that it has, KiB.
 """
 
 import json
 import sys
+from pathlib import Path
 from time import process_time
 from typing import Final
 
@@ -38,4 +39,5 @@ class Task:
 
     @staticmethod
     def mark() -> None:
-        print(process_time(), flush=True)
+        status = Path("/proc/self/status").read_text()
+        print(process_time(), status.partition("VmRSS:")[2].split()[0], flush=True)

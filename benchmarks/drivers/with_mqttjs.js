@@ -9,9 +9,16 @@ const client = mqtt.connect(`mqtt://127.0.0.1:${task.port}`, { protocolVersion: 
 
 const total = task.warm + task.count;
 
+let over = false;
+
+function end() {
+  over = true;
+  client.end();
+}
+
 function mark() {
   const used = process.cpuUsage();
-  console.log((used.user + used.system) / 1e6);
+  console.log((used.user + used.system) / 1e6, Math.round(process.memoryUsage.rss() / 1024));
 }
 
 // As many publishes under way as the window has room for: each acknowledgement makes the next.
@@ -50,13 +57,13 @@ function receive() {
     if (received % task.step === 0) {
       client.publish(GO, "");
       if (received === task.warm || received === total) mark();
-      if (received === total) client.end();
+      if (received === total) end();
     }
   });
   client.subscribe(TOPIC, { qos: task.qos }, () => client.publish(GO, ""));
 }
 
-client.on("error", (error) => { throw error; });
+client.on("error", (error) => { if (!over) throw error; });
 client.once("connect", () => {
   if (task.verb === "receive") return receive();
   const publish = task.qos ? publishInWindow : publishAtMostOnce;
@@ -64,7 +71,7 @@ client.once("connect", () => {
     mark();
     publish(task.count, () => {
       mark();
-      client.end();
+      end();
     });
   });
 });

@@ -2,7 +2,7 @@
 Which tests show which statements; and what is wrong with that.
 
 C{python -m tests.conformance.audit} prints what is wrong. With C{--strike} it takes out of C{pending.txt} what has
-become a test.
+become a test. With the number of a statement, it says what there is about it: in the code, here, and in other tests.
 """
 
 from __future__ import annotations
@@ -44,6 +44,13 @@ class Test:
         Its full name, as C{trial} takes it.
         """
         return f"{self.case.__module__}.{self.case.__qualname__}.{self.method}"
+
+    @property
+    def short(self) -> str:
+        """
+        The same without what all tests of a side have in common, and without the version.
+        """
+        return re.sub(r"_mqtt\d+$", "", self.name.removeprefix(f"tests.conformance.{self.side}."))
 
     @property
     def side(self) -> str:
@@ -171,10 +178,28 @@ def strike() -> int:
     return len(left)
 
 
+def about(name: str) -> Iterator[str]:
+    """
+    Where a statement is met, shown and spoken of.
+    """
+    each = statements()[name]
+    yield f"{name}, {each.who}, {each.subject}: {each.words}"
+    for side in each.sides or ("inspect",):
+        state = ELSEWHERE.get((name, side), "pending" if (name, side) in pending() else "")
+        yield from (
+            f"  {side}: {found}" for found in [test.name for test in carried().get((name, side), ())] or [state]
+        )
+    for folder in ("txmqtt", "tests"):
+        yield from (f"  {place}" for place in tags(ROOT / folder).get(name, ()))
+
+
 def main(arguments: list[str]) -> int:
     if arguments == ["--strike"]:
         left = strike()
         print(f"{left} of {len(wanted())} are still to be written")
+        return 0
+    if arguments:
+        print("\n".join(line for name in arguments for line in about(name)))
         return 0
     found = problems()
     print("\n".join(found) or f"{len(tests())} tests, nothing wrong, {len(pending())} of {len(wanted())} pending")

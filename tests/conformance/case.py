@@ -4,27 +4,37 @@ The two kinds of test: a raw peer against a broker, and a raw peer against our c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from select import select
 from typing import Any, ClassVar, Unpack
 from unittest import SkipTest
 
+from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.conformance.peer import Peer, field
 from tests.conformance.states import for_each_version
 from tests.conformance.wires import ClientWire, SocketWire, WorldWire
+from tests.conformance.world import WEBSOCKET, World
+from tests.net.support_endpoints import Dialled
 from txmqtt import MQTTClient, MQTTClientFactory
 from txmqtt.broker.policy import Policy
 from txmqtt.codec.constants import CONNACK, CONNECT, MQTT5, PUBLISH
 from txmqtt.codec.packets import Connack, Connect, Pingreq, Publish, Will
 from txmqtt.codec.properties import Properties
+from txmqtt.net.access.mechanisms import IMechanism
+from txmqtt.net.handshake import WebSocketSettings
+from txmqtt.net.plugins import BrokerPlugin
 from txmqtt.net.settings import Options
+from txmqtt.net.websocket_client import WebSocketClientEndpoint
 from txmqtt.testing import MQTTWorld
+from txmqtt.testing.network import HERE
 
 #: How long a session lasts that is to be kept, seconds.
 EXPIRY = 3_600
@@ -105,18 +115,31 @@ class BrokerCase(ConformanceCase):
         elif self.target is not None:
             self._tidy_up()
 
-    def begin(self, users: dict[str, str] | None = None, **limits: Any) -> None:
+    def begin(
+        self,
+        *,
+        users: Mapping[str, str] | None = None,
+        realm: IRealm | None = None,
+        plugins: Sequence[BrokerPlugin] = (),
+        mechanisms: Sequence[IMechanism] = (),
+        websocket: bool = False,
+        **limits: Any,
+    ) -> None:
         """
         The broker is to be like this; to be said before anybody connects. Others than ours can't be told.
 
         @param users: names and passwords of those who may come in.
+        @param realm: what they may do.
+        @param mechanisms: ways to prove in several steps who one is.
+        @param websocket: it can be reached by WebSocket, too.
         @param limits: those of C{Policy}.
         """
-        if self.target is not None:
-            told = ", ".join([*(f"{name}={value!r}" for name, value in limits.items()), *(["users"] if users else [])])
-            raise NotApplicable(f"needs a broker with {told}")
+        named = {"users": users, "realm": realm, "plugins": plugins, "mechanisms": mechanisms, "websocket": websocket}
+        told = [f"{name}={value!r}" for name, value in limits.items()]
+        told += [name for name, value in named.items() if value]
+        self.only_ours(f"needs a broker with {', '.join(told)}")
         limits.setdefault("sys_interval", 0)
-        self._world = MQTTWorld(policy=Policy(**limits), users=users)
+        self._world = World(Policy(**limits), users, realm, plugins, mechanisms, websocket)
 
     @property
     def world(self) -> MQTTWorld:
@@ -155,10 +178,20 @@ class BrokerCase(ConformanceCase):
         version = version or self.version
         target = self.target
         if target is None:
-            peer = Peer(WorldWire(self.world), version)
+            peer = Peer(WorldWire(self.world, self.world.endpoint()), version)
         else:
             wire = SocketWire(target.host, target.port, target.patience)
             peer = Peer(wire, version, patience=target.patience, quiet=target.quiet)
+        self.people.append(peer)
+        return peer
+
+    def dial_websocket(self) -> Peer:
+        """
+        A connection on which WebSocket is to be spoken, to a broker that was begun so; nothing has been said. Its
+        C{everything()} is what HTTP and the frames say: see C{tests.net.support_websocket} for requests and frames.
+        """
+        world = self.world
+        peer = Peer(WorldWire(world, TCP4ClientEndpoint(world.clock, HERE, WEBSOCKET)), self.version)
         self.people.append(peer)
         return peer
 
@@ -227,10 +260,12 @@ class ClientCase(ConformanceCase):
     The peer plays the server, our client is in memory.
 
     @ivar client: the latest client that was made.
+    @ivar connecting: fires when it has connected by WebSocket.
     """
 
     side = "client"
     client: MQTTClient
+    connecting: Deferred[None]
 
     def setUp(self) -> None:
         super().setUp()
@@ -260,7 +295,30 @@ class ClientCase(ConformanceCase):
         client = self.factory.buildProtocol(None)
         assert client is not None
         self.client = client
-        peer = Peer(ClientWire(client, self.clock), 0, plays_server=True)
+        client.makeConnection(transport := StringTransport())
+        return self._serve(ClientWire(client, transport, self.clock))
+
+    def listen_websocket(self, **options: Unpack[Options]) -> Peer:
+        """
+        A client connects by WebSocket.
+
+        @return: the server, which has heard nothing; its C{everything()} is what HTTP and the frames say.
+            C{self.client} is there once the handshake is done.
+        """
+        options.setdefault("client_id", "c")
+        options.setdefault("version", self.version)
+        self.factory = MQTTClientFactory(self.clock, self.clock.seconds, **options)
+        inner = Dialled()
+        endpoint = WebSocketClientEndpoint(self.clock, inner, "broker.example:8083", WebSocketSettings())
+        self.connecting = endpoint.connect(self.factory).addCallback(self._connected)
+        self.ignore(self.connecting)
+        return self._serve(ClientWire(inner.succeed(), inner.wire, self.clock))
+
+    def _connected(self, client: Any) -> None:
+        self.client = client
+
+    def _serve(self, wire: ClientWire) -> Peer:
+        peer = Peer(wire, 0, plays_server=True)
         self.people.append(peer)
         return peer
 

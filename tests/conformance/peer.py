@@ -179,6 +179,15 @@ class Peer:
             elif said not in reasons:
                 self._fail(f"closed with {said:#04x}; expected {_codes(reasons)}")
 
+    def everything(self) -> bytes:
+        """
+        All bytes that have come and were not heard as packets.
+        """
+        while more := self.wire.receive(self._quiet):
+            self._buffer += more
+        heard, self._buffer = self._buffer, b""
+        return heard
+
     def alive(self) -> None:
         """
         The other side answers a PINGREQ, and says nothing before that.

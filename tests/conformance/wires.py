@@ -10,12 +10,12 @@ from typing import Any
 from typing import Protocol as Shape
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from txmqtt import MQTTClient
 from txmqtt.testing import MQTTWorld
 
 
@@ -59,10 +59,10 @@ class WorldWire:
     A connection to the broker of a world.
     """
 
-    def __init__(self, world: MQTTWorld) -> None:
+    def __init__(self, world: MQTTWorld, endpoint: IStreamClientEndpoint) -> None:
         self.over = False
         self._world = world
-        self._ear: Any = world.run(world.endpoint().connect(Factory.forProtocol(_Ear)))
+        self._ear: Any = world.run(endpoint.connect(Factory.forProtocol(_Ear)))
 
     def send(self, data: bytes) -> None:
         if self._ear.transport is not None and not self._ear.lost:
@@ -87,13 +87,15 @@ class ClientWire:
     A connection from a client.
     """
 
-    def __init__(self, client: MQTTClient, clock: Clock) -> None:
+    def __init__(self, client: IProtocol, transport: StringTransport, clock: Clock) -> None:
+        """
+        @param client: which is connected to this transport.
+        """
         self.over = False
-        self.transport = StringTransport()
+        self.transport = transport
         self._client = client
         self._clock = clock
         self._lost = False
-        client.makeConnection(self.transport)
 
     def send(self, data: bytes) -> None:
         if not self._lost and not self.transport.disconnecting:

@@ -14,7 +14,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python import threadable
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from txmqtt import FromThread, Refused
+from txmqtt import FromThread, Refused, connect, connect_over
 from txmqtt.testing import MQTTWorld
 
 
@@ -102,7 +102,14 @@ class WrongThreadTests(SynchronousTestCase):
             waiting = world.service(client_id="away")
             world.down()
             with mock.patch.object(threadable, "ioThread", -1):
-                for call in (lambda: waiting.publish("t", b"", 1), lambda: waiting.subscribe("t")):
+                for call in (
+                    lambda: waiting.publish("t", b"", 1),
+                    lambda: waiting.subscribe("t"),
+                    waiting.startService,
+                    waiting.stopService,
+                    lambda: connect(world.clock, world.url),
+                    lambda: connect_over(world.clock, None),
+                ):
                     with self.assertRaisesRegex(RuntimeError, "another thread"):
                         call()
             world.up()

@@ -307,6 +307,21 @@ class QuotaTests(SynchronousTestCase):
         new.say(publish(b"3", 2, 3), publish(b"4", 2, 4), Ack(PUBREL, 1), Ack(PUBREL, 2))
         self.assertEqual((new.reason, new.heard()), (-1, [*acks(PUBREC, 3, 4), *acks(PUBCOMP, 1, 2)]))
 
+    def test_left_by_an_earlier_connection(self) -> None:
+        """
+        A PUBCOMP lets the peer send one more, also when its message came on an earlier connection (section 4.9 of 5.0):
+        who counts so, as mosquitto does, is not let go for it.
+        """
+        incoming = Incoming()
+        for packet_id in (1, 2):
+            incoming.resume(packet_id)
+        talk = Talk().open(incoming=incoming, receive_maximum=3)
+        talk.say(Ack(PUBREL, 1), Ack(PUBREL, 2))
+        talk.say(*(publish(b"x", 2, packet_id) for packet_id in range(3, 8)))
+        self.assertEqual(talk.reason, -1)
+        talk.say(publish(b"x", 2, 8))
+        self.assertEqual(talk.reason, 0x93)
+
     def test_not_on_3(self) -> None:
         """
         3.x knows no Receive Maximum: any number may be under way.

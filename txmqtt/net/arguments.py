@@ -4,6 +4,8 @@ What users pass, judged at the door: wrong types are C{TypeError}, wrong values 
 
 from __future__ import annotations
 
+from typing import Any
+
 from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.errors import LocalProtocolError
 from txmqtt.codec.properties import Properties
@@ -61,7 +63,7 @@ def filter_list(given: object, version: int) -> list[bytes]:
     """
     One filter or several.
     """
-    several = list(given) if isinstance(given, list | tuple) else [given]
+    several: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
     if not several:
         raise ValueError("no filter; expected at least one")
     filters: list[bytes] = []
@@ -69,7 +71,7 @@ def filter_list(given: object, version: int) -> list[bytes]:
         raw = _utf8(filter, "filter")
         wrong = filter_error(raw, version == MQTT5)
         if wrong is not None:
-            raise ValueError(f"filter {raw[:80]!r}: {wrong}")
+            raise ValueError(f"filter {filter[:80]!r}: {wrong}")
         filters.append(raw)
     if len(set(filters)) < len(filters):
         raise ValueError(f"{given!r}: expected each filter once")

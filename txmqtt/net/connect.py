@@ -18,6 +18,7 @@ from txmqtt.net.addresses import TLSOption, endpoint_for
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.factory import MQTTClientFactory
 from txmqtt.net.settings import Options
+from txmqtt.net.thread_check import check_thread
 from txmqtt.net.websocket_headers import HeadersOption
 
 
@@ -49,6 +50,7 @@ def connect(
         C{TLSFailure} when one side does not trust the other, with C{ProxyFailure} when the proxy did not connect us,
         with C{Refusal} when there is no WebSocket, otherwise with C{ConnectionClosed} or an error of Twisted.
     """
+    check_thread("connect")
     address = endpoint_for(reactor, to, tls=tls, proxy=proxy, headers=headers)
     named: Options = {**address.options, **options}
     factory = MQTTClientFactory(reactor, seconds, **named)
@@ -74,6 +76,7 @@ def connect_over(
         (C{ProtocolWrapper}, such as Twisted's TLS) to C{wrappedProtocol}. What it has read before is not repeated.
     @return: see C{connect}.
     """
+    check_thread("connect_over")
     missing = [name for name in _NEEDED if not callable(getattr(transport, name, None))]
     if missing:
         raise TypeError(f"{type(transport).__name__} is no transport for MQTT: it has no {', '.join(missing)}")

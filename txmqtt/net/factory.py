@@ -15,7 +15,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from txmqtt.net.client import MQTTClient
-from txmqtt.net.settings import Options, Settings
+from txmqtt.net.settings import Options, settings_of
 from txmqtt.net.state import ClientState
 from txmqtt.net.steady import steady
 from txmqtt.session.voice import CLOSED
@@ -39,7 +39,7 @@ class MQTTClientFactory(Factory):
     def __init__(
         self, reactor: IReactorTime, seconds: Callable[[], float] | None = None, **options: Unpack[Options]
     ) -> None:
-        self.settings = Settings(**options)
+        self.settings = settings_of(options)
         self.client: MQTTClient | None = None
         self._clock = reactor
         self._seconds = steady(reactor) if seconds is None else seconds

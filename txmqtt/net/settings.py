@@ -10,6 +10,7 @@ from __future__ import annotations
 from binascii import hexlify
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from os import urandom
 from typing import TypedDict
 
@@ -214,6 +215,20 @@ class Settings:
         if self.version == MQTT5:
             return 0.0
         return 20.0 if self.resend_interval is None else float(self.resend_interval)
+
+
+def settings_of(options: Options) -> Settings:
+    """
+    The settings that a user's keywords make.
+
+    @raise TypeError: there is no such option; names the nearest.
+    """
+    known = [field.name for field in fields(Settings)]
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise TypeError(f"there is no option {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
+    return Settings(**options)
 
 
 _VERSIONS = (3, 4, 5)

@@ -121,10 +121,10 @@ class Receiving(Sending):
 
     def _done(self) -> None:
         """
-        One has been acknowledged, or released, perhaps one that an earlier connection left.
+        One has been acknowledged, or released. One that an earlier connection left was never counted; but the peer may
+        send another for its PUBCOMP all the same (section 4.9 of 5.0), so it makes room for one more.
         """
-        if self.under_way:
-            self.under_way -= 1
+        self.under_way -= 1
 
     def _withhold(self, packet_id: int) -> None:
         """

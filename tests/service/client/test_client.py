@@ -8,9 +8,20 @@ from typing import Any
 from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from zope.interface import implementer
 
 from tests.service.client.support import STEADY, ServiceTestCase
-from txmqtt import ConnectionClosed, LocalProtocolError, MQTTClientService, Phase, Properties, Refused, Retry
+from txmqtt import (
+    ConnectionClosed,
+    LocalProtocolError,
+    MQTTClientService,
+    Phase,
+    Properties,
+    ReasonCode,
+    Refused,
+    Retry,
+)
 from txmqtt.codec.packets import Connect, Disconnect, Publish, Subscribe, Unsubscribe
 from txmqtt.testing import MQTTWorld
 
@@ -26,6 +37,7 @@ class VerbTests(ServiceTestCase):
             self.world.run(service.publish("t", b"%d" % qos, qos))
         self.world.flush()
         self.assertEqual(self.payloads, [b"0", b"1", b"2"])
+        self.world.run(service.ping())
         self.world.run(service.unsubscribe("t/#"))
         self.world.run(service.publish("t", b"3", 1))
         self.assertEqual(len(self.got), 3)
@@ -225,6 +237,14 @@ class SessionTests(ServiceTestCase):
         self.world.run(service.stopService())
         goodbye = self.sent(Disconnect)[0]
         self.assertEqual(goodbye.properties.session_expiry_interval, 0)
+
+    def test_asked_to_keep_it(self) -> None:
+        """
+        Who says for how long the server should keep the session is taken at his word, also when he stops.
+        """
+        service = self.service(session_expiry=60)
+        self.world.run(service.stopService())
+        self.assertIsNone(self.sent(Disconnect)[0].properties)
 
     def test_kept(self) -> None:
         """
@@ -509,6 +529,30 @@ class GivingUpTests(ServiceTestCase):
         self.world.advance(1_000)
         self.assertEqual(len(self.world.connections), 1)
 
+    def test_no_attempt_is_announced(self) -> None:
+        """
+        Who gives up does not say in the log that it will try again, whether it was refused or had been connected.
+        """
+        said: list[str] = []
+
+        @implementer(ILogObserver)
+        def hear(event: LogEvent) -> None:
+            said.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(hear)
+        self.addCleanup(globalLogPublisher.removeObserver, hear)
+        self.service(username="ann", password="wrong")
+        self.assertIn("gives up", " ".join(said))
+        self.assertNotIn("Scheduling", " ".join(said))
+        said.clear()
+        service = self.service(client_id="other", username="ann", password="right")
+        for each in self.world.broker.everybody:
+            each.session.end(ReasonCode.NOT_AUTHORIZED, "no longer")
+        self.world.flush()
+        self.assertIs(service.phase, Phase.GIVEN_UP)
+        self.assertIn("gives up", " ".join(said))
+        self.assertNotIn("Scheduling", " ".join(said))
+
     def test_started_again(self) -> None:
         """
         It may be started again when somebody has seen to it.
@@ -590,6 +634,14 @@ class OptionTests(ServiceTestCase):
             ({"credentials": "me"}, TypeError, "callable"),
             ({"store": "x.db", "clean_start": True}, ValueError, "clean_start"),
             ({"keep_alive": -1}, ValueError, "keep_alive"),
+            ({"servers": None}, TypeError, "servers is NoneType; expected a URL"),
+            ({"servers": b"mqtt://a"}, TypeError, "servers is bytes; expected a URL"),
+            ({"retry": 3}, TypeError, "expected Retry"),
+            ({"store": 3}, TypeError, "expected the name of a file"),
+            ({"max_waiting": -1}, ValueError, "max_waiting is -1"),
+            ({"max_waiting": "9"}, TypeError, "max_waiting is '9'"),
+            ({"follow_redirects": "yes"}, TypeError, "follow_redirects is 'yes'"),
+            ({"clientid": "x"}, TypeError, "there is no option 'clientid'; did you mean client_id?"),
         ):
             with self.subTest(options=options):
                 with self.assertRaises(error) as caught:

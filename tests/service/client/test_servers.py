@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.service.client.support import STEADY, ServiceTestCase
 from txmqtt import Properties, ReasonCode, Refused
-from txmqtt.service.client.servers import Servers
+from txmqtt.service.client.servers import Servers, shown
 
 ELSEWHERE = ReasonCode.USE_ANOTHER_SERVER
 MOVED = ReasonCode.SERVER_MOVED
@@ -57,6 +57,39 @@ class ServersTests(SynchronousTestCase):
                 servers = Servers(server, True)
                 servers.failed(sent_to(ELSEWHERE, reference))
                 self.assertEqual(servers.next, expected)
+
+    def test_as_safely(self) -> None:
+        """
+        Whoever cannot be reached as safely as the one that named it, or at all, is not gone to.
+        """
+        for server, reference, secure, expected in (
+            ("mqtts+srv://example.com", "b:2", False, "mqtts://b:2"),
+            ("mqtt+srv://u:p@example.com", "b", False, "mqtt://u:p@b"),
+            ("tcp:a:1", "b:2", True, "mqtts://b:2"),
+            ("tcp:a:1", "unix:///tmp/x", False, "tcp:a:1"),
+            ("tls:a:1", "b:2", False, "tls:a:1"),
+            ("unix:///run/mqtt", "b:2", True, "unix:///run/mqtt"),
+            ("mqtt://a", "b/c", False, "mqtt://b"),
+            ("mqtt://a", "b:x", False, "mqtt://a"),
+            ("mqtt://a", "///", False, "mqtt://a"),
+            ("mqtt://a", "b\x01", False, "mqtt://a"),
+        ):
+            with self.subTest(server=server, reference=reference):
+                servers = Servers(server, True, secure)
+                servers.failed(sent_to(MOVED, reference))
+                self.assertEqual(servers.next, expected)
+
+    def test_in_the_log(self) -> None:
+        """
+        A server is called by its address there, without what is secret in it.
+        """
+        for server, expected in (
+            ("mqtts://u:p%40@a:1", "mqtts://a:1"),
+            ("wss://u:p@a/path?token=1", "wss://a/path"),
+            ("tcp:a:1", "tcp:a:1"),
+            ("strange:a:secret", "strange"),
+        ):
+            self.assertEqual(shown(server), expected)
 
     def test_for_a_while_and_for_good(self) -> None:
         """

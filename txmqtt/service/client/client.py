@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, fail
 
 from txmqtt.backends.sqlite.worker import ThreadWorker
 from txmqtt.codec.constants import MQTT5, PUBLISH
-from txmqtt.codec.errors import ConnectionClosed
+from txmqtt.codec.errors import ConnectionClosed, MQTTError
 from txmqtt.codec.properties import Properties
 from txmqtt.net.addresses import Address, TLSOption, endpoint_for
 from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
@@ -23,7 +23,7 @@ from txmqtt.net.asking import Asking
 from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.request_verbs import RequestVerbs
 from txmqtt.net.requests import Requests
-from txmqtt.net.settings import Options, Settings
+from txmqtt.net.settings import Options, settings_of
 from txmqtt.net.state import Answer, Ask
 from txmqtt.net.steady import steady
 from txmqtt.net.thread_check import check_thread
@@ -84,12 +84,23 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         @param max_waiting: with C{"wait"}: how many may do so.
         @param follow_redirects: go where a server says that we should go.
         @param options: see C{Settings}. With C{clean_start}, the default, the session begins anew when the program
-            starts, and on 5.0 goes on after a lost connection, for C{session_expiry} seconds, 300 unless given.
+            starts, and on 5.0 goes on after a lost connection, for C{session_expiry} seconds. Unless that is given it
+            is 300, and the session ends with C{stopService}.
         """
         if queue_full not in POLICIES:
             raise ValueError(f"queue_full is {queue_full!r}; expected one of {', '.join(POLICIES)}")
         if credentials is not None and not callable(credentials):
             raise TypeError(f"credentials is {credentials!r}; expected a callable or None")
+        if retry is not None and not isinstance(retry, Retry):
+            raise TypeError(f"retry is {retry!r}; expected Retry or None")
+        if not isinstance(follow_redirects, bool):
+            raise TypeError(f"follow_redirects is {follow_redirects!r}; expected True or False")
+        if isinstance(max_waiting, bool) or not isinstance(max_waiting, int):
+            raise TypeError(f"max_waiting is {max_waiting!r}; expected a number")
+        if max_waiting < 0:
+            raise ValueError(f"max_waiting is {max_waiting}; expected at least 0")
+        if store is not None and not isinstance(store, str | PathLike) and not hasattr(store, "open"):
+            raise TypeError(f"store is {type(store).__name__}; expected the name of a file or None")
         if reactor is None:
             from twisted.internet import reactor as installed
 
@@ -98,9 +109,11 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
             seconds = steady(reactor)
         if store is not None:
             options.setdefault("clean_start", False)
+        forgets = False
         if options.get("clean_start", True) and options.get("version", MQTT5) == MQTT5:
+            forgets = "session_expiry" not in options
             options.setdefault("session_expiry", _SESSION)
-        settings = Settings(**options)
+        settings = settings_of(options)
         if store is not None and settings.clean_start:
             raise ValueError("clean_start is True; expected False with a store, which keeps a session")
         self.version = settings.version
@@ -113,7 +126,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
             reactor,
             seconds,
             settings,
-            Servers(servers, follow_redirects),
+            Servers(servers, follow_redirects, tls is not None),
             reach,
             tls,
             retry or Retry(),
@@ -121,6 +134,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
             self._opened_later(store, reactor, seconds),
             queue_full,
             max_waiting,
+            forgets,
         )
         for each in plan.servers.all():
             reach(each, None if callable(tls) else tls)  # what is wrong with it is said now
@@ -281,15 +295,23 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         """
         return self.outcomes.find(key) if self.phase is not Phase.GIVEN_UP else fail(self._why())
 
+    def ping(self) -> Answer:
+        """
+        Ask the server for a sign of life, as C{MQTTClient.ping} does. Fails when there is no connection.
+        """
+        client = self.client
+        return client.ping() if client is not None else fail(self._unconnected())
+
     def reauthenticate(self) -> Deferred[None]:
         """
         5.0: prove again who we are, as C{MQTTClient.reauthenticate} does. Whoever is not connected fails: it is proven
         anyway when there is a connection.
         """
         client = self.client
-        if client is not None:
-            return client.reauthenticate()
-        return fail(self._why() if self.phase is Phase.GIVEN_UP else ConnectionClosed("not connected"))
+        return client.reauthenticate() if client is not None else fail(self._unconnected())
+
+    def _unconnected(self) -> MQTTError:
+        return self._why() if self.phase is Phase.GIVEN_UP else ConnectionClosed("not connected")
 
     def ask(self, ask: Ask) -> Answer:
         """

@@ -24,7 +24,7 @@ from txmqtt.net.addresses import Address, TLSOption
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.settings import Settings
 from txmqtt.net.state import ClientState
-from txmqtt.service.client.servers import Server, Servers
+from txmqtt.service.client.servers import Server, Servers, shown
 
 #: A user name and a password.
 Credentials = tuple[str | None, str | bytes | None]
@@ -100,16 +100,19 @@ class Attempts:
         self,
         attempting: Callable[[], object],
         accepted: Callable[[MQTTClient], object],
-        failed: Callable[[Exception], object],
-        lost: Callable[[ConnectionClosed], object],
+        failed: Callable[[Exception], bool],
+        lost: Callable[[ConnectionClosed], bool],
     ) -> None:
         """
         Tell somebody how it goes.
+
+        @param failed: says whether it was the last attempt: then C{ClientService}, which would plan another one, hears
+            of it only as it stops; likewise C{lost}.
         """
         self._attempting, self._accepted, self._failed, self._lost = attempting, accepted, failed, lost
 
     def __repr__(self) -> str:
-        return "<an MQTT server>"
+        return f"<the MQTT server {shown(self._servers.next)}>"
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
@@ -124,7 +127,8 @@ class Attempts:
         except CancelledError:
             raise
         except Exception as error:
-            self._failed(error)
+            if self._failed(error):
+                await Deferred()  # until it is cancelled
             raise
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
@@ -155,8 +159,10 @@ class Attempts:
         handle.makeConnection(_Accepted(client, self._goodbye))  # type: ignore[arg-type] # all that is asked of it
 
         def lost(why: ConnectionClosed) -> None:
-            self._lost(why)
-            handle.connectionLost(Failure(why))
+            if self._lost(why):
+                self._clock.callLater(0, handle.connectionLost, Failure(why))
+            else:
+                handle.connectionLost(Failure(why))
 
         client.whenClosed().addCallback(lost)
         self._clock.callLater(0, self._accepted, client)  # when ClientService knows it too

@@ -13,13 +13,13 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txmqtt.codec.constants import MQTT5
 from txmqtt.codec.errors import ConnectionClosed, MQTTError
 from txmqtt.codec.properties import Properties
 from txmqtt.net.addresses import Address, TLSOption
 from txmqtt.net.client import MQTTClient
 from txmqtt.net.settings import Settings
 from txmqtt.net.state import ClientState
+from txmqtt.net.thread_check import check_thread
 from txmqtt.service.client.connecting import Attempts, nothing
 from txmqtt.service.client.outbox import Outbox
 from txmqtt.service.client.outcomes import Outcomes
@@ -57,6 +57,7 @@ class Plan:
     @ivar tls: what TLS needs, or what gives that for each attempt.
     @ivar credentials: gives user name and password for each attempt.
     @ivar queue_full: what becomes of a publish that finds no room; C{max_waiting} may wait for it.
+    @ivar forgets: the session is of no use when the client is stopped: the server may forget it.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Plan:
         store: Store | None,
         queue_full: str,
         max_waiting: int,
+        forgets: bool,
     ) -> None:
         self.reactor = reactor
         self.seconds = seconds
@@ -84,6 +86,7 @@ class Plan:
         self.store = store
         self.queue_full = queue_full
         self.max_waiting = max_waiting
+        self.forgets = forgets
 
 
 class Lifecycle(Service):
@@ -177,6 +180,7 @@ class Lifecycle(Service):
         See C{IService}: connect, and stay connected. While it is stopping it first comes to its end, and what is asked
         until then fails.
         """
+        check_thread("a client")
         if self.running:
             return
         super().startService()  # type: ignore[no-untyped-call]
@@ -239,18 +243,21 @@ class Lifecycle(Service):
         for waiter in ready:
             waiter.callback(self)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception) -> bool:
         self._failures += 1
-        self._judge(error)
+        return self._judge(error)
 
-    def _lost(self, why: ConnectionClosed) -> None:
+    def _lost(self, why: ConnectionClosed) -> bool:
         lasted = self._plan.seconds() - self._accepted_at >= self._plan.retry.stable
         self._failures = 0 if lasted else self._failures + 1
-        self._judge(why)
+        return self._judge(why)
 
-    def _judge(self, error: Exception) -> None:
+    def _judge(self, error: Exception) -> bool:
+        """
+        @return: whether that was the last attempt.
+        """
         if not self.running or self._ending:
-            return
+            return False
         self._plan.servers.failed(error)
         plan = self._plan
         renewed = plan.credentials is not None or getattr(plan.settings.authentication, "renews", False)
@@ -258,9 +265,10 @@ class Lifecycle(Service):
             _log.error("{client!r} gives up: {error}", client=self.state.client_id, error=error)
             # on the next turn, because it is ClientService that told us
             self._plan.reactor.callLater(0, self._give_up, self._connections, error)
-        else:
-            _log.info("{client!r} will connect again: {error}", client=self.state.client_id, error=error)
-            self._phases.become(Phase.WAITING, error)
+            return True
+        _log.info("{client!r} will connect again: {error}", client=self.state.client_id, error=error)
+        self._phases.become(Phase.WAITING, error)
+        return False
 
     def _delay(self, attempt: int) -> float:
         """
@@ -279,6 +287,7 @@ class Lifecycle(Service):
 
         @return: fires when the connection is closed and the store is written.
         """
+        check_thread("a client")
         if self._ending:
             if self.running:  # it had been started meanwhile
                 super().stopService()  # type: ignore[no-untyped-call]
@@ -299,9 +308,7 @@ class Lifecycle(Service):
         return self._plan.store.close() if self._plan.store is not None else succeed(None)
 
     def _goodbye(self, client: MQTTClient) -> None:
-        settings = self._plan.settings
-        ephemeral = settings.clean_start and settings.version == MQTT5 and client.session.session_expiry
-        client.disconnect(properties=Properties(session_expiry_interval=0) if ephemeral else None)
+        client.disconnect(properties=Properties(session_expiry_interval=0) if self._plan.forgets else None)
 
     def _over(self, phase: Phase, error: Exception | None) -> None:
         self._phases.become(phase, error)
