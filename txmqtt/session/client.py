@@ -104,6 +104,7 @@ class ClientSession(ClientProof):
             self.session_expiry = properties.session_expiry_interval or 0
             self._announced_aliases = properties.topic_alias_maximum or 0
             self.method = properties.authentication_method
+            self.decoder.unexplained = properties.request_problem_information == 0
         self.phase = OPENING
         self._opened_at = now
         if self.method is not None:

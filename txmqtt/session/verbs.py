@@ -14,7 +14,7 @@ from typing import Final
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import MAX_PACKET, MQTT5, PUBLISH, SUBSCRIBE, UNSUBSCRIBE
 from txmqtt.codec.errors import LocalProtocolError, RemoteProtocolError
-from txmqtt.codec.packets import Disconnect, Packet, Suback, Subscribe, Subscription, Unsuback, Unsubscribe
+from txmqtt.codec.packets import Packet, Suback, Subscribe, Subscription, Unsuback, Unsubscribe
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.properties import encode as encode_properties
 from txmqtt.codec.topics import split_share
@@ -367,7 +367,7 @@ class Verbs(Conversation):
         if asked and not self.session_expiry:  # section 3.14.2.2.2
             raise LocalProtocolError("DISCONNECT with a session expiry interval after a CONNECT without one")
         if reason or properties is not None or self.phase == OPEN:
-            frame = encode.packet(Disconnect(reason, properties), self.version)
+            frame = self._goodbye(reason, properties)
             if self.phase == OPEN:
                 self.send(frame)
         self._over()
