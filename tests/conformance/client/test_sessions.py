@@ -22,8 +22,7 @@ class SessionCase(ClientCase):
         @return: the server of the next connection, which has heard nothing yet.
         """
         self.heard: list[Message] = []
-        options = {"session_expiry": expiry} if expiry is not None else {}
-        peer = self.accept(client_id="me", clean_start=clean, on_message=self.heard.append, **options)
+        peer = self.accept(client_id="me", clean_start=clean, on_message=self.heard.append, session_expiry=expiry)
         self.answers = [self.client.publish("t", b"1", 1), self.client.publish("t", b"2", 2)]
         self.answers.append(self.client.publish("t", b"3", 2))
         self.ignore(*self.answers)
