@@ -595,8 +595,9 @@ class EndTests(SynchronousTestCase):
         connection stays.
         """
         client = Client(properties=Properties(session_expiry_interval=60)).opened()
-        with self.assertRaises(LocalProtocolError):
-            client.session.disconnect(0x05)
+        for wrong in (0x05, 0x8B, 0x8E, 0x100):
+            with self.assertRaises(LocalProtocolError):
+                client.session.disconnect(wrong)
         self.assertEqual(client.link.closed, None)
         properties = Properties(session_expiry_interval=0)
         client.session.disconnect(0x04, properties)

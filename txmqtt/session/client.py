@@ -223,11 +223,8 @@ class ClientSession(ClientProof):
     def _farewell(self, reason: int, message: str) -> bytes:
         if self.phase != OPEN or self.version < MQTT5:
             return b""
-        return encode.packet(Disconnect(reason if reason in _SAYABLE else reasons.UNSPECIFIED_ERROR), MQTT5)
+        return encode.packet(Disconnect(reason if reason in reasons.TO_SERVER else reasons.UNSPECIFIED_ERROR), MQTT5)
 
-
-#: The reasons that DISCONNECT may give to a server (table 3-13), without success.
-_SAYABLE: Final = frozenset((0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99))
 
 _Handler = Callable[[ClientSession, Packet], None]
 

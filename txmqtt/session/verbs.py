@@ -363,6 +363,8 @@ class Verbs(Conversation):
         """
         if self.phase == CLOSED:
             return
+        if self.version == MQTT5 and reason not in reasons.TO_SERVER:  # section 3.14.2.1
+            raise LocalProtocolError(f"DISCONNECT with {reasons.name(reason)}, which a client may not say")
         asked = properties.session_expiry_interval if properties is not None else None
         if asked and not self.session_expiry:  # section 3.14.2.2.2
             raise LocalProtocolError("DISCONNECT with a session expiry interval after a CONNECT without one")
