@@ -72,7 +72,6 @@ class ClientSession(ClientProof):
     ) -> None:
         super().__init__(turn, link, write, sink, write_limit, outgoing, incoming)
         self.goodbye: Disconnect | None = None
-        self._last_words: bytes | None = None  # ours, when the packet in hand is answered
         self.receive_maximum = receive_maximum
         self.keep_alive = 0
         self._clean_start = True
@@ -237,7 +236,7 @@ class ClientSession(ClientProof):
             frame = self._goodbye(reason, properties)
         if self.parsing:
             self.reading = False
-            self._last_words = frame
+            self.last_words = frame
         else:
             self._leave(frame)
 
@@ -249,8 +248,8 @@ class ClientSession(ClientProof):
 
     def _kept(self) -> None:
         super()._kept()
-        if self._last_words is not None:
-            self._leave(self._last_words)
+        if self.last_words is not None:
+            self._leave(self.last_words)
 
     def _left(self) -> None:
         super()._left()
