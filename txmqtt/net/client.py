@@ -324,7 +324,7 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         elif reason < reasons.FAILURE:
             answer.callback(Acknowledgement((ReasonCode(reason),), properties))
         else:
-            answer.errback(Refused(_refusal(item, reason, properties), reason))
+            answer.errback(Refused(_refusal(item, reason, properties), reason, properties=properties))
 
     def lapsed(self, session: Verbs, item: Outbound, reason: int, why: str) -> None:
         """
