@@ -82,6 +82,7 @@ class ClientSession(ClientProof):
         self._topic_aliases = topic_aliases
         self._announced_aliases = 0
         self._opened_at = 0.0
+        self._refused = False
 
     # Opening
 
@@ -118,6 +119,7 @@ class ClientSession(ClientProof):
         if packet.reason:
             if self.version < MQTT5:
                 packet.reason = reasons.from_return_code(packet.reason)
+            self._refused = True
             self.sink.refused(self, packet)
             self.end(packet.reason, f"the server refused the connection: {reasons.name(packet.reason)}")
             return
@@ -256,7 +258,9 @@ class ClientSession(ClientProof):
         self.sink.left(self, self.goodbye)
 
     def _farewell(self, reason: int, message: str) -> bytes:
-        if self.phase != OPEN or self.version < MQTT5:
+        # Before CONNACK, too (section 4.13.1 of 5.0); but not to a server that is not trusted yet.
+        opening = self.phase == OPENING and self.method is None and not self._refused
+        if self.version < MQTT5 or not (opening or self.phase == OPEN):
             return b""
         return encode.packet(Disconnect(reason if reason in reasons.TO_SERVER else reasons.UNSPECIFIED_ERROR), MQTT5)
 
