@@ -2,7 +2,7 @@
 Does a client grow with what it has published? The resident memory of its process after a million publishes through a
 window of 100, beside that after ten thousand: the bar is no more. ::
 
-    python benchmarks/client_memory.py [--ours PYTHON[@FOLDER]] [--broker PYTHON] [--qos 1]
+    python benchmarks/client_memory.py [PYTHON[@FOLDER]] [--broker PYTHON] [--qos 1]
 
 The client and the broker are named as in C{clients.py}. The figures are KiB, of two processes, one that
 publishes few messages and one that publishes many, when each has published its last.
@@ -23,7 +23,7 @@ _NOISE = 512
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().partition("\n")[0])
-    parser.add_argument("--ours", default=sys.executable, metavar="PYTHON[@FOLDER]")
+    parser.add_argument("ours", nargs="?", default=sys.executable, metavar="PYTHON[@FOLDER]")
     parser.add_argument("--broker", help="the interpreter of a broker of ours, or mosquitto; as the client if compiled")
     parser.add_argument("--few", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=1_000_000)

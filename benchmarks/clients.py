@@ -2,12 +2,12 @@
 What does a message cost the process of a client? Ours beside paho-mqtt, gmqtt, mqttium and MQTT.js, in one run. ::
 
     python benchmarks/clients.py
-    python benchmarks/clients.py --ours compiled/bin/python --ours python@. --rounds 5 --json clients.json
+    python benchmarks/clients.py compiled/bin/python python@. --rounds 5 --json clients.json
 
 A client publishes, or receives, at QoS 0, 1 and 2, with 64 bytes in each message: at QoS 1 and 2 with 100 publishes
 under way and a Deferred for each of them, where they are ours. The broker and whoever is at the other end of it run on
 one processor, the client on the other. Each library has a program in C{drivers}, which uses it in the way that its
-documentation gives for many messages, or in another where that was cheaper.
+documentation gives for many messages.
 
 The figure is the processor time of the client's process, user and system, for each message, microseconds, once it has
 sent or received some thousands. Medians of some rounds, in which the clients take turns. Then, as a ratio to the best
@@ -104,7 +104,7 @@ class Client:
 
 def our_client(named: str) -> Client:
     """
-    Ours, as C{--ours} names it.
+    Ours, by its interpreter and perhaps its folder.
     """
     python, _, folder = named.partition("@")
     path = {"PYTHONPATH": str(Path(folder).resolve())} if folder else {"PYTHONPATH": ""}
@@ -184,7 +184,7 @@ def table(clients: list[Client], found: dict[str, dict[str, float]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().partition("\n")[0])
-    parser.add_argument("--ours", action="append", metavar="PYTHON[@FOLDER]", help="may be repeated")
+    parser.add_argument("ours", nargs="*", metavar="PYTHON[@FOLDER]", help="clients of ours")
     parser.add_argument("--broker", help="the interpreter of a broker of ours, or mosquitto")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=20_000, help="messages that are counted")

@@ -14,6 +14,7 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 import txmqtt
+from txmqtt import _names
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,11 +41,24 @@ class PackageTests(SynchronousTestCase):
         """
         names = {
             name
-            for name, value in vars(txmqtt).items()
+            for name, value in vars(_names).items()
             if not name.startswith("_") and not isinstance(value, types.ModuleType)
         }
         self.assertEqual(set(txmqtt.__all__), names | {"__version__"})
+        self.assertEqual(txmqtt.__all__, _names.__all__)
         self.assertEqual(len(txmqtt.__all__), len(set(txmqtt.__all__)))
+        for name in txmqtt.__all__:
+            self.assertIs(getattr(txmqtt, name), getattr(_names, name))
+        self.assertRaises(AttributeError, getattr, txmqtt, "bogus")
+
+    def test_nothing_is_imported_in_vain(self) -> None:
+        """
+        A part of the package can be used without waiting for the whole; a name that is asked for is there.
+        """
+        code = "import sys, txmqtt.codec; print('twisted' in sys.modules); from txmqtt import connect; import txmqtt; "
+        code += "print('twisted' in sys.modules, txmqtt.__version__ == txmqtt._build.__version__)"
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        self.assertEqual(found.stdout.split(), ["False", "True", "True"])
 
     def test_version(self) -> None:
         """

@@ -2,37 +2,12 @@
 MQTT 3.1, 3.1.1 and 5.0 for Twisted: a broker and a client.
 """
 
-from txmqtt._build import __version__, compiled
-from txmqtt.broker.policy import Policy
-from txmqtt.codec.errors import (
-    ConnectionClosed,
-    LocalProtocolError,
-    MQTTError,
-    ProtocolError,
-    ProxyFailure,
-    Refused,
-    RemoteProtocolError,
-    RequestFailed,
-    TLSFailure,
-)
-from txmqtt.codec.properties import Properties
-from txmqtt.codec.reasons import ReasonCode
-from txmqtt.net.auth import Identity, IMQTTUser, Realm, User
-from txmqtt.net.authenticator import Authenticator
-from txmqtt.net.bearer_authentication import OAuthBearer
-from txmqtt.net.client import MQTTClient
-from txmqtt.net.client_tls import TLS
-from txmqtt.net.connect import connect, connect_over
-from txmqtt.net.consumer import MessageConsumer
-from txmqtt.net.factory import MQTTClientFactory
-from txmqtt.net.plugins import BrokerPlugin, IBrokerPluginFactory
-from txmqtt.net.receiving.stream import Messages
-from txmqtt.net.scram_authentication import ScramSHA256
-from txmqtt.net.threads import FromThread
-from txmqtt.net.values import Acknowledgement, Message, QoS, Will
-from txmqtt.service.broker import BrokerService, makeBroker
-from txmqtt.service.client import MQTTClientService, Phase, Retry
-from txmqtt.service.listener import CannotListen, Place
+# ruff: noqa: F403, F405 - a name that is missing is found by a test
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from txmqtt._names import *
 
 __all__ = [
     "TLS",
@@ -78,3 +53,19 @@ __all__ = [
     "connect_over",
     "makeBroker",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """
+    The public names stand in C{txmqtt._names}, which takes its time: it is imported when one of them is asked for.
+    """
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from txmqtt import _names
+
+    globals().update({each: getattr(_names, each) for each in __all__})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,5 +1,5 @@
 """
-The work of one client with paho-mqtt, all of it on one thread: with the thread of C{loop_start} it costs more.
+The work of one client with paho-mqtt, all of it on one thread.
 """
 
 import paho.mqtt.client as mqtt

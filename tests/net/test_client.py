@@ -674,19 +674,23 @@ class DisconnectTests(ClientTestCase):
 
     def test_inside_a_callback(self) -> None:
         """
-        A message callback may disconnect: the rest of the read is not told any more.
+        A message callback may disconnect: its message is acknowledged first, so that it does not come again, and the
+        rest of the read is not told any more.
         """
-        client = self.open()
-        got: list[bytes] = []
+        for version in (3, 4, 5):
+            with self.subTest(version=version):
+                client = self.open(version=version)
+                got: list[bytes] = []
 
-        def bye(message: Message) -> None:
-            got.append(message.payload)
-            client.disconnect()
+                def bye(message: Message, client: MQTTClient = client, got: list[bytes] = got) -> None:
+                    got.append(message.payload)
+                    client.disconnect()
 
-        client.on_message = bye
-        self.hears(Publish(b"t", b"1", 1, packet_id=1), Publish(b"t", b"2"))
-        self.assertEqual(got, [b"1"])
-        self.assertEqual(self.written(), [Disconnect()])
+                client.on_message = bye
+                self.hears(Publish(b"t", b"1", 1, packet_id=1), Publish(b"t", b"2"))
+                self.assertEqual(got, [b"1"])
+                self.assertEqual(self.written(), [Ack(PUBACK, 1), Disconnect()])
+                self.lose()
 
 
 class ReentranceTests(ClientTestCase):

@@ -302,13 +302,13 @@ class ReceivingTests(SynchronousTestCase):
 
     def test_disconnect_inside_a_message(self) -> None:
         """
-        Whoever disconnects while a message is told hears no more.
+        Whoever disconnects while a message is told hears no more, and the message is acknowledged.
         """
         client = Client().opened()
         client.sink.upon = lambda verb: client.session.disconnect() if verb == "published" else None
         client.hears(Publish(b"t", b"1", 1, packet_id=1), Publish(b"t", b"2", 1, packet_id=2))
         self.assertEqual(client.events(), [("published", b"t", b"1"), ("left", None)])
-        self.assertEqual(client.said(), [Disconnect()])
+        self.assertEqual(client.said(), [Ack(PUBACK, 1), Disconnect()])
 
 
 class HostileServerTests(SynchronousTestCase):

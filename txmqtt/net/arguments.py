@@ -4,6 +4,8 @@ What users pass, judged at the door: wrong types are C{TypeError}, wrong values 
 
 from __future__ import annotations
 
+from typing import Any
+
 from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.errors import LocalProtocolError
 from txmqtt.codec.properties import Properties
@@ -61,7 +63,7 @@ def filter_list(given: object, version: int) -> list[bytes]:
     """
     One filter or several.
     """
-    several = list(given) if isinstance(given, list | tuple) else [given]
+    several: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
     if not several:
         raise ValueError("no filter; expected at least one")
     filters: list[bytes] = []

@@ -23,6 +23,7 @@ from txmqtt.codec.constants import (
 )
 from txmqtt.codec.errors import LocalProtocolError, RemoteProtocolError
 from txmqtt.codec.packets import Connack, Connect, Disconnect, Packet, Publish
+from txmqtt.codec.properties import Properties
 from txmqtt.session.aliases import SentAliases
 from txmqtt.session.client_proof import ClientProof
 from txmqtt.session.incoming import Incoming
@@ -71,6 +72,7 @@ class ClientSession(ClientProof):
     ) -> None:
         super().__init__(turn, link, write, sink, write_limit, outgoing, incoming)
         self.goodbye: Disconnect | None = None
+        self._goodbye: bytes | None = None  # ours, when the packet in hand is answered
         self.receive_maximum = receive_maximum
         self.keep_alive = 0
         self._clean_start = True
@@ -214,6 +216,38 @@ class ClientSession(ClientProof):
                 self._ping(0)
 
     # The end
+
+    def disconnect(self, reason: int = reasons.SUCCESS, properties: Properties | None = None) -> None:
+        """
+        Say goodbye and close; from within the handling of a packet, when that has been answered. [MQTT5-3.14.4-1]
+        [MQTT5-3.14.4-2] [MQTT311-3.14.4-1] [MQTT311-3.14.4-2]
+
+        @raise LocalProtocolError: it cannot be said; the connection stays.
+        """
+        if self.phase == CLOSED:
+            return
+        asked = properties.session_expiry_interval if properties is not None else None
+        if asked and not self.session_expiry:  # section 3.14.2.2.2
+            raise LocalProtocolError("DISCONNECT with a session expiry interval after a CONNECT without one")
+        frame = b""
+        if reason or properties is not None or self.phase == OPEN:
+            frame = encode.packet(Disconnect(reason, properties), self.version)
+        if self.parsing:
+            self.reading = False
+            self._goodbye = frame
+        else:
+            self._leave(frame)
+
+    def _leave(self, goodbye: bytes) -> None:
+        if self.phase == OPEN:
+            self.send(goodbye)
+        self._over()
+        self.link.close(reasons.SUCCESS, "", False)
+
+    def _kept(self) -> None:
+        super()._kept()
+        if self._goodbye is not None:
+            self._leave(self._goodbye)
 
     def _left(self) -> None:
         super()._left()

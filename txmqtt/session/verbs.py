@@ -1,5 +1,5 @@
 """
-What a client asks of its server: publish, subscribe, unsubscribe, ping, disconnect, and how each is answered.
+What a client asks of its server: publish, subscribe, unsubscribe, ping, and how each is answered.
 
 Every verb is judged before anything is sent: by the phase, by what this version can say, and by what the server
 announced. A verb that is refused raises and leaves no trace.
@@ -14,7 +14,7 @@ from typing import Final
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import MAX_PACKET, MQTT5, PUBLISH, SUBSCRIBE, UNSUBSCRIBE
 from txmqtt.codec.errors import LocalProtocolError, RemoteProtocolError
-from txmqtt.codec.packets import Disconnect, Packet, Suback, Subscribe, Subscription, Unsuback, Unsubscribe
+from txmqtt.codec.packets import Packet, Suback, Subscribe, Subscription, Unsuback, Unsubscribe
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.properties import encode as encode_properties
 from txmqtt.codec.topics import split_share
@@ -27,7 +27,7 @@ from txmqtt.session.packet_ids import Pending
 from txmqtt.session.sink import ClientSink, Link
 from txmqtt.session.tickets import DONE, Ticket
 from txmqtt.session.turn import Turn
-from txmqtt.session.voice import CLOSED, OPEN, PHASES
+from txmqtt.session.voice import OPEN, PHASES
 
 _NO_PROPERTIES: Final = Properties()
 
@@ -353,25 +353,7 @@ class Verbs(Conversation):
         if ref:
             self.sink.ponged(self, ref)
 
-    # Disconnect
-
-    def disconnect(self, reason: int = reasons.SUCCESS, properties: Properties | None = None) -> None:
-        """
-        Say goodbye and close. [MQTT5-3.14.4-1] [MQTT5-3.14.4-2] [MQTT311-3.14.4-1] [MQTT311-3.14.4-2]
-
-        @raise LocalProtocolError: it cannot be said; the connection stays.
-        """
-        if self.phase == CLOSED:
-            return
-        asked = properties.session_expiry_interval if properties is not None else None
-        if asked and not self.session_expiry:  # section 3.14.2.2.2
-            raise LocalProtocolError("DISCONNECT with a session expiry interval after a CONNECT without one")
-        if reason or properties is not None or self.phase == OPEN:
-            frame = encode.packet(Disconnect(reason, properties), self.version)
-            if self.phase == OPEN:
-                self.send(frame)
-        self._over()
-        self.link.close(reasons.SUCCESS, "", False)
+    # The end
 
     def _left(self) -> None:
         ids = self.books.ids

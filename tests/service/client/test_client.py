@@ -238,6 +238,14 @@ class SessionTests(ServiceTestCase):
         goodbye = self.sent(Disconnect)[0]
         self.assertEqual(goodbye.properties.session_expiry_interval, 0)
 
+    def test_asked_to_keep_it(self) -> None:
+        """
+        Who says for how long the server should keep the session is taken at his word, also when he stops.
+        """
+        service = self.service(session_expiry=60)
+        self.world.run(service.stopService())
+        self.assertIsNone(self.sent(Disconnect)[0].properties)
+
     def test_kept(self) -> None:
         """
         Without C{clean_start} the session outlives the service.

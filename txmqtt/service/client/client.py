@@ -84,7 +84,8 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         @param max_waiting: with C{"wait"}: how many may do so.
         @param follow_redirects: go where a server says that we should go.
         @param options: see C{Settings}. With C{clean_start}, the default, the session begins anew when the program
-            starts, and on 5.0 goes on after a lost connection, for C{session_expiry} seconds, 300 unless given.
+            starts, and on 5.0 goes on after a lost connection, for C{session_expiry} seconds. Unless that is given it
+            is 300, and the session ends with C{stopService}.
         """
         if queue_full not in POLICIES:
             raise ValueError(f"queue_full is {queue_full!r}; expected one of {', '.join(POLICIES)}")
@@ -108,7 +109,9 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
             seconds = steady(reactor)
         if store is not None:
             options.setdefault("clean_start", False)
+        forgets = False
         if options.get("clean_start", True) and options.get("version", MQTT5) == MQTT5:
+            forgets = "session_expiry" not in options
             options.setdefault("session_expiry", _SESSION)
         settings = settings_of(options)
         if store is not None and settings.clean_start:
@@ -131,6 +134,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
             self._opened_later(store, reactor, seconds),
             queue_full,
             max_waiting,
+            forgets,
         )
         for each in plan.servers.all():
             reach(each, None if callable(tls) else tls)  # what is wrong with it is said now

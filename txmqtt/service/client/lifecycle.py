@@ -13,7 +13,6 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txmqtt.codec.constants import MQTT5
 from txmqtt.codec.errors import ConnectionClosed, MQTTError
 from txmqtt.codec.properties import Properties
 from txmqtt.net.addresses import Address, TLSOption
@@ -58,6 +57,7 @@ class Plan:
     @ivar tls: what TLS needs, or what gives that for each attempt.
     @ivar credentials: gives user name and password for each attempt.
     @ivar queue_full: what becomes of a publish that finds no room; C{max_waiting} may wait for it.
+    @ivar forgets: the session is of no use when the client is stopped: the server may forget it.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Plan:
         store: Store | None,
         queue_full: str,
         max_waiting: int,
+        forgets: bool,
     ) -> None:
         self.reactor = reactor
         self.seconds = seconds
@@ -85,6 +86,7 @@ class Plan:
         self.store = store
         self.queue_full = queue_full
         self.max_waiting = max_waiting
+        self.forgets = forgets
 
 
 class Lifecycle(Service):
@@ -306,9 +308,7 @@ class Lifecycle(Service):
         return self._plan.store.close() if self._plan.store is not None else succeed(None)
 
     def _goodbye(self, client: MQTTClient) -> None:
-        settings = self._plan.settings
-        ephemeral = settings.clean_start and settings.version == MQTT5 and client.session.session_expiry
-        client.disconnect(properties=Properties(session_expiry_interval=0) if ephemeral else None)
+        client.disconnect(properties=Properties(session_expiry_interval=0) if self._plan.forgets else None)
 
     def _over(self, phase: Phase, error: Exception | None) -> None:
         self._phases.become(phase, error)
