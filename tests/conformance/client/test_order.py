@@ -15,7 +15,7 @@ from txmqtt.codec.packets import Ack, Pingresp, Publish, Suback
 
 
 class OrderTests(ClientCase):
-    @states("MQTT311-4.6.0-1", "MQTT5-4.6.0-1")
+    @states("MQTT311-4.6.0-1", "MQTT5-4.6.0-1", "MQTT31 4.3")
     def test_sent_again_in_order(self) -> None:
         """
         What is sent again comes in the order in which it was sent first, before anything that is new.
@@ -28,7 +28,7 @@ class OrderTests(ClientCase):
         sent = [*sent[1:], peer.expect(PUBLISH)]
         for _ in range(2):
             peer.drop()
-            peer = self.welcome(self.again(), present=True)
+            peer = self.welcome(self.again(), present=self.version > 3)
             for each in sent:
                 peer.expect(PUBLISH, payload=each.payload, dup=True, packet_id=each.packet_id)
             peer.silence()
@@ -59,7 +59,7 @@ class OrderTests(ClientCase):
                 peer.silence()
                 peer.drop()
 
-    @states("MQTT311-4.6.0-4", "MQTT5-4.6.0-4")
+    @states("MQTT311-4.6.0-4", "MQTT5-4.6.0-4", "MQTT31 4.3")
     def test_pubrel_in_order(self) -> None:
         """
         PUBRELs leave in the order of the PUBRECs, and so do those that are sent again.
@@ -72,12 +72,12 @@ class OrderTests(ClientCase):
         for number in order:
             peer.expect(PUBREL, packet_id=number)
         peer.drop()
-        peer = self.welcome(self.again(), present=True)
+        peer = self.welcome(self.again(), present=self.version > 3)
         for number in order:
             peer.expect(PUBREL, packet_id=number)
         peer.silence()
 
-    @states("MQTT311 4.6", "MQTT5 4.6")
+    @states("MQTT311 4.6", "MQTT5 4.6", "MQTT31 4.3")
     def test_delivered_in_order(self) -> None:
         """
         The application gets the messages of each topic in the order in which they came, of whatever QoS.
