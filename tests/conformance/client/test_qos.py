@@ -214,6 +214,17 @@ class SendingTests(QosCase):
         peer.say("70 02 0001")
         self.assertEqual(self.successResultOf(answer).reason, 0x10)
 
+    @states("MQTT5 3.6.2.1", "MQTT5 4.3.3", "MQTT311 4.3.3")
+    def test_pubrec_for_nothing(self) -> None:
+        """
+        A PUBREC for what our client does not know is answered all the same, so that the server is rid of it.
+        """
+        peer = self.accept()
+        peer.say("50 02 0007")
+        peer.expect("62 02 0007" if self.version == 4 else "62 03 0007 92")
+        peer.say("70 02 0007")
+        peer.silence()
+
     @states("MQTT5-4.3.3-7")
     def test_no_expiry_once_sent(self) -> None:
         """
