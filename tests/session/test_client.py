@@ -595,8 +595,9 @@ class EndTests(SynchronousTestCase):
         connection stays.
         """
         client = Client(properties=Properties(session_expiry_interval=60)).opened()
-        with self.assertRaises(LocalProtocolError):
-            client.session.disconnect(0x05)
+        for wrong in (0x05, 0x8B, 0x8E, 0x100):
+            with self.assertRaises(LocalProtocolError):
+                client.session.disconnect(wrong)
         self.assertEqual(client.link.closed, None)
         properties = Properties(session_expiry_interval=0)
         client.session.disconnect(0x04, properties)
@@ -605,6 +606,23 @@ class EndTests(SynchronousTestCase):
         with self.assertRaises(LocalProtocolError):
             old.session.disconnect(0x04)
         self.assertEqual(old.link.closed, None)
+
+    def test_words_that_do_not_fit(self) -> None:
+        """
+        What only explains a DISCONNECT is left out where the server takes no packet of that size [MQTT5-3.14.2-3]
+        [MQTT5-3.14.2-4]; what cannot be left out is refused.
+        """
+        said = Properties(session_expiry_interval=1, reason_string="x" * 50, user_properties=(("a", "b"),))
+        for limit, expected in ((100, said), (30, Properties(session_expiry_interval=1))):
+            client = Client(properties=Properties(session_expiry_interval=60))
+            client.opened(maximum_packet_size=limit)
+            client.session.disconnect(0x04, said)
+            self.assertEqual(client.said(), [Disconnect(0x04, expected)])
+        client = Client(properties=Properties(session_expiry_interval=60))
+        client.opened(maximum_packet_size=8)
+        with self.assertRaisesRegex(LocalProtocolError, "DISCONNECT of 9 bytes; the peer takes 8 at most"):
+            client.session.disconnect(0x04, said)
+        self.assertEqual(client.link.closed, None)
 
     def test_expiry_out_of_nothing(self) -> None:
         """

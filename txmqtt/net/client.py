@@ -89,6 +89,9 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
     def _not_connected(data: bytes) -> None:
         raise AssertionError("a write before the connection was made")
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.client_id!r}>"
+
     # The verbs
 
     def publish(
@@ -321,7 +324,7 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         elif reason < reasons.FAILURE:
             answer.callback(Acknowledgement((ReasonCode(reason),), properties))
         else:
-            answer.errback(Refused(_refusal(item, reason, properties), reason))
+            answer.errback(Refused(_refusal(item, reason, properties), reason, properties=properties))
 
     def lapsed(self, session: Verbs, item: Outbound, reason: int, why: str) -> None:
         """

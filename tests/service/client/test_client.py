@@ -42,6 +42,14 @@ class VerbTests(ServiceTestCase):
         self.world.run(service.publish("t", b"3", 1))
         self.assertEqual(len(self.got), 3)
 
+    def test_shown(self) -> None:
+        """
+        A service says who it is, and what it is at; its connection says who it is.
+        """
+        service = self.service()
+        self.assertEqual(repr(service), "<MQTTClientService 'me': connected>")
+        self.assertEqual(repr(service.client), "<MQTTClient 'me'>")
+
     def test_before_the_start(self) -> None:
         """
         What is asked before there is a connection is done when there is one: subscriptions first, then the publishes in

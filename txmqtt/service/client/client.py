@@ -18,7 +18,7 @@ from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.errors import ConnectionClosed, MQTTError
 from txmqtt.codec.properties import Properties
 from txmqtt.net.addresses import Address, TLSOption, endpoint_for
-from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
+from txmqtt.net.arguments import check_callback, check_properties, payload_bytes, qos_number, topic_bytes
 from txmqtt.net.asking import Asking
 from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.request_verbs import RequestVerbs
@@ -151,6 +151,9 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         made: Store = ClientStore(fspath(store), reactor, seconds=seconds, workers=workers)
         return made
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.client_id!r}: {self.phase.value}>"
+
     @property
     def client_id(self) -> str:
         """
@@ -175,8 +178,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
 
     @on_message.setter
     def on_message(self, callback: Callback | None) -> None:
-        if callback is not None and not callable(callback):
-            raise TypeError(f"on_message is {callback!r}; expected a callable or None")
+        check_callback("on_message", callback)
         self.state.handlers.otherwise = callback
 
     @property
