@@ -4,6 +4,7 @@ What users pass, judged at the door. How the verbs use it is in C{test_client}.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator, Generator, Iterator
 
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
@@ -88,6 +89,17 @@ class ArgumentTests(SynchronousTestCase):
         self.assertIs(type(payload_bytes(Bytes(b"p"))), bytes)
         plain = b"p"
         self.assertIs(payload_bytes(plain), plain)
+
+    def test_bytes_like(self) -> None:
+        """
+        Whatever has bytes in memory is a payload; a number or a list of them is none.
+        """
+        for given in (bytearray(b"ab"), memoryview(b"ab"), memoryview(b"a-b")[::2], array("B", b"ab")):
+            self.assertEqual(payload_bytes(given), b"ab")
+        wrongs: tuple[object, ...] = (2, [1, 2], None, {})
+        for wrong in wrongs:
+            with self.assertRaisesRegex(TypeError, "payload is .*; expected bytes$"):
+                payload_bytes(wrong)
 
     def test_plain_numbers(self) -> None:
         """

@@ -333,10 +333,10 @@ class HostileServerTests(SynchronousTestCase):
         A server that begins an authentication which nobody asked for is let go; no AUTH answers it [MQTT5-4.12.0-7].
         """
         challenge = Auth(0x18, Properties(authentication_method="m"))
-        for client, last_words in ((Client(), []), (Client().opened(), [Disconnect(0x82)])):
+        for client in (Client(), Client().opened()):
             client.said()
             client.hears(challenge)
-            self.assertEqual(client.said(), last_words)
+            self.assertEqual(client.said(), [Disconnect(0x82)])
             assert client.link.closed is not None
             self.assertEqual(client.link.closed[0], 0x82)
 
@@ -606,6 +606,24 @@ class EndTests(SynchronousTestCase):
         with self.assertRaises(LocalProtocolError):
             old.session.disconnect(0x04)
         self.assertEqual(old.link.closed, None)
+
+    def test_breach_before_connack(self) -> None:
+        """
+        A 5.0 server that breaks a rule before it has let us in is told so; one that refuses us, or of 3.x, is told
+        nothing.
+        """
+        for version, heard, said in (
+            (5, Pingresp(), [Disconnect(0x82)]),
+            (4, Pingresp(), []),
+            (5, Connack(0x87), []),
+            (4, Connack(5), []),
+        ):
+            with self.subTest(version=version, heard=heard):
+                client = Client(version)
+                client.said()
+                client.hears(heard)
+                self.assertEqual(client.said(), said)
+                self.assertIsNotNone(client.link.closed)
 
     def test_words_that_do_not_fit(self) -> None:
         """

@@ -92,7 +92,10 @@ def payload_bytes(payload: object) -> bytes:
         return bytes(payload)
     if isinstance(payload, str):
         raise TypeError("payload is str; expected bytes: encode it first, payload.encode()")
-    raise TypeError(f"payload is {type(payload).__name__}; expected bytes")
+    try:
+        return bytes(memoryview(payload))  # type: ignore[arg-type] # an array, a file in memory, and so on
+    except TypeError:
+        raise TypeError(f"payload is {type(payload).__name__}; expected bytes") from None
 
 
 def qos_number(qos: object) -> int:

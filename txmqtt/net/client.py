@@ -248,7 +248,11 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
             return fail(self._why())
         self._enter()
         ref, answer = self._pings.expect(self._never_mind)
-        self.session.ping(ref)
+        try:
+            self.session.ping(ref)
+        except LocalProtocolError as error:
+            self._pings.forget(answer)
+            return fail(error)
         return answer
 
     def _never_mind(self, answer: Answer) -> None:

@@ -72,7 +72,6 @@ class ClientSession(ClientProof):
     ) -> None:
         super().__init__(turn, link, write, sink, write_limit, outgoing, incoming)
         self.goodbye: Disconnect | None = None
-        self._last_words: bytes | None = None  # ours, when the packet in hand is answered
         self.receive_maximum = receive_maximum
         self.keep_alive = 0
         self._clean_start = True
@@ -83,6 +82,7 @@ class ClientSession(ClientProof):
         self._topic_aliases = topic_aliases
         self._announced_aliases = 0
         self._opened_at = 0.0
+        self._refused = False
 
     # Opening
 
@@ -119,6 +119,7 @@ class ClientSession(ClientProof):
         if packet.reason:
             if self.version < MQTT5:
                 packet.reason = reasons.from_return_code(packet.reason)
+            self._refused = True
             self.sink.refused(self, packet)
             self.end(packet.reason, f"the server refused the connection: {reasons.name(packet.reason)}")
             return
@@ -237,7 +238,7 @@ class ClientSession(ClientProof):
             frame = self._goodbye(reason, properties)
         if self.parsing:
             self.reading = False
-            self._last_words = frame
+            self.last_words = frame
         else:
             self._leave(frame)
 
@@ -249,15 +250,17 @@ class ClientSession(ClientProof):
 
     def _kept(self) -> None:
         super()._kept()
-        if self._last_words is not None:
-            self._leave(self._last_words)
+        if self.last_words is not None:
+            self._leave(self.last_words)
 
     def _left(self) -> None:
         super()._left()
         self.sink.left(self, self.goodbye)
 
     def _farewell(self, reason: int, message: str) -> bytes:
-        if self.phase != OPEN or self.version < MQTT5:
+        # Before CONNACK, too (section 4.13.1 of 5.0); but not to a server that is not trusted yet.
+        opening = self.phase == OPENING and self.method is None and not self._refused
+        if self.version < MQTT5 or not (opening or self.phase == OPEN):
             return b""
         return encode.packet(Disconnect(reason if reason in reasons.TO_SERVER else reasons.UNSPECIFIED_ERROR), MQTT5)
 

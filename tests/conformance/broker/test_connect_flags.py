@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from tests.conformance.broker.connects import connect, refused
 from tests.conformance.case import BrokerCase
+from tests.conformance.peer import field
 from tests.conformance.states import states
-from txmqtt.codec.constants import CONNACK
-from txmqtt.codec.packets import Connect
+from txmqtt.codec.constants import CONNACK, PUBLISH
+from txmqtt.codec.packets import Connect, Publish
 
 #: Protocol names and levels that nobody speaks, by the version in whose words they are refused.
 LEVELS = {
@@ -171,3 +172,31 @@ class LoginFlagTests(BrokerCase):
                 told = code if self.version == 5 else 4 if code == 0x86 else 5
                 peer.expect(CONNACK, reason=told, session_present=False)
                 peer.closed()
+
+
+class KeepAliveTests(BrokerCase):
+    @states("MQTT311 3.1.2.10", "MQTT5 3.1.2.10", "MQTT31 3.1")
+    def test_none(self) -> None:
+        """
+        A client whose keep-alive is 0 may say nothing for as long as it likes.
+        """
+        peer = self.connect("a")
+        if field(peer.connack, "server_keep_alive") is None:
+            self.wait(3_600 if self.target is None else 4)
+            peer.alive()
+
+    @states("MQTT311 3.1.2.10", "MQTT5 3.1.2.10", "MQTT311-3.1.2-24", "MQTT5-3.1.2-22")
+    def test_whatever_it_says(self) -> None:
+        """
+        Any packet of the client's counts, not only PINGREQ; those that it is sent do not.
+        """
+        talker = self.connect("a", keep_alive=2)
+        listener = self.connect("b", keep_alive=2)
+        listener.subscribe("t")
+        for payload in (b"1", b"2"):
+            self.wait(1)
+            talker.say(Publish(b"t", payload))
+            listener.expect(PUBLISH, payload=payload)
+        self.wait(2)
+        talker.alive()
+        listener.closed(0x8D, late=6)

@@ -165,7 +165,7 @@ class OldTests(BrokerCase):
         self.wait(2.5)
         watcher.silence()
         self.wait(1)
-        peer.closed()
+        peer.closed(late=6)
         watcher.expect(PUBLISH, topic=b"will", payload=b"gone", qos=1)  # as bytes, without a length of their own
 
     @states("MQTT31 3.1")

@@ -10,7 +10,7 @@ from tests.conformance.broker.connects import connect, refused
 from tests.conformance.case import EXPIRY, BrokerCase
 from tests.conformance.peer import field
 from tests.conformance.states import states
-from txmqtt.codec.constants import CONNACK, DISCONNECT, PUBLISH
+from txmqtt.codec.constants import CONNACK, PUBLISH
 from txmqtt.codec.packets import Connect
 from txmqtt.codec.properties import Properties
 
@@ -46,9 +46,7 @@ class OrderTests(BrokerCase):
         newer = self.dial()
         newer.say(whole)
         newer.expect(CONNACK, reason=0)
-        if self.version == 5:
-            older.take(DISCONNECT, reason=0x8E)  # it is the same client identifier
-        older.closed()
+        older.closed(0x8E)  # it is the same client identifier
         said = watcher.expect(PUBLISH, topic=b"topic", payload=b"gone", qos=1)
         if self.version == 5:
             self.assertEqual(field(said, "content_type"), "type")

@@ -103,7 +103,7 @@ class KeepingTests(BrokerCase):
         older = self.connect("a", keep=True)
         older.subscribe("t", qos=1)
         newer = self.connect("a", keep=True, present=True)
-        older.closed() if self.version < 5 else older.closed(0x8E)
+        older.closed(0x8E)
         publisher = self.connect("p")
         publisher.publish("t", b"x", 1)
         self.assertEqual(self.heard(newer), [(b"x", 1)])

@@ -274,13 +274,14 @@ class SentAwayTests(TableCase):
         A DISCONNECT that the client would not take with its explanation comes without; who takes it gets it.
         """
         said = Publish(b"t", b"x", 1, packet_id=1)
-        wrong = bytes.fromhex("36 05 0001 74 0001")
+        wrong = '30 [ "#" 00 ]'
         generous = self.connect("g")
         generous.say(said, wrong)
         generous.hear()
         answer = generous.expect(DISCONNECT)
         if self.target is None:
             self.assertTrue(field(answer, "reason_string"))
+            self.assertGreater(len(generous.raw), 40)
         for size in {max(each, 40) for each in (40, len(generous.raw) - 1, len(generous.raw))}:
             with self.case(str(size)):
                 small = self.connect("s", maximum_packet_size=size)

@@ -4,6 +4,8 @@ The RETAIN flag (section 3.3.1.3): what the broker keeps, and how it marks what 
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.conformance.case import BrokerCase
 from tests.conformance.states import states
 from txmqtt.codec.constants import PUBACK, PUBLISH
@@ -127,6 +129,24 @@ class FlagTests(BrokerCase):
             peer.publish("t", b"x", qos, retain=True)
             peer.publish("t", b"x", qos)
         self.assertEqual([(each.qos, each.retain) for each in watcher.messages()], [(x // 2, False) for x in range(6)])
+
+    @states("MQTT5-3.3.1-12")
+    def test_of_one_with_other_options(self) -> None:
+        """
+        What else a subscription asks for brings no RETAIN, and no other client's wish does.
+        """
+        other = self.connect("o")
+        other.subscribe("t", retain_as_published=True)
+        peer = self.connect("p")
+        options: tuple[dict[str, Any], ...] = ({"identifier": 7}, {"no_local": True}, {"retain_handling": 2})
+        for each in options:
+            with self.case(str(each)):
+                watcher = self.connect("w")
+                watcher.subscribe("t", qos=1, **{"retain_handling": 2, **each})
+                for qos in (0, 1):
+                    peer.publish("t", b"x", qos, retain=True)
+                self.assertEqual([message.retain for message in watcher.messages()], [False, False])
+        self.assertTrue(all(message.retain for message in other.messages()))
 
     @states("MQTT5-3.3.1-13")
     def test_as_published(self) -> None:

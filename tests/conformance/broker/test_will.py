@@ -62,8 +62,8 @@ class PublishedTests(WillCase):
         watcher = self.watch()
         with self.case("breach"):
             peer = self.connect("a", will=will(b"breach"))
-            peer.say("c3 00" if self.version > 3 else "f0 00")
-            peer.closed(0x81)
+            peer.say("f0 00")
+            peer.closed(0x81, 0x82)
             self.assertEqual(self.said(watcher), [b"breach"])
         with self.case("takeover"):
             self.connect("a", will=will(b"takeover"))
@@ -182,24 +182,39 @@ class DelayTests(WillCase):
         self.connect("a", keep=True, present=True)
 
     @states("MQTT5-3.1.2-8", "MQTT5 3.1.3.2.2")
-    def test_end_of_the_session(self) -> None:
+    def test_no_session(self) -> None:
         """
-        A will is published when its session ends, however long its delay is.
+        Where the session ends with the connection the will is published then, however long its delay is.
         """
         watcher = self.watch()
-        with self.case("at once"):
-            self.connect("a", will=will(b"at once", will_delay_interval=3_600)).drop()
-            self.assertEqual(self.said(watcher), [b"at once"])
-        with self.case("expiry"):
-            self.connect("a", session_expiry_interval=1, will=will(b"expiry", will_delay_interval=3_600)).drop()
-            watcher.silence()
-            self.wait(2.5)
-            self.assertEqual(self.said(watcher), [b"expiry"])
-        with self.case("clean start"):
-            self.connect("a", keep=True, will=will(b"clean start", will_delay_interval=3_600)).drop()
-            watcher.silence()
-            self.connect("a", clean=True)
-            self.assertEqual(self.said(watcher), [b"clean start"])
+        self.connect("a", will=will(will_delay_interval=3_600)).drop()
+        self.assertEqual(self.said(watcher), [b"gone"])
+
+    @states("MQTT5-3.1.2-8", "MQTT5 3.1.3.2.2")
+    def test_end_of_the_session(self) -> None:
+        """
+        A will is published when its session expires, however long its delay is.
+        """
+        watcher = self.watch()
+        self.connect("a", session_expiry_interval=1, will=will(will_delay_interval=3_600)).drop()
+        watcher.silence()
+        self.wait(2.5)
+        self.assertEqual(self.said(watcher), [b"gone"])
+
+    @states("MQTT5-3.1.2-8", "MQTT5 3.1.3.2.2")
+    def test_clean_start(self) -> None:
+        """
+        A client that begins anew has ended its session, and so its will is published.
+        """
+        watcher = self.watch()
+        for drop in (True, False):
+            with self.case("parked" if drop else "connected"):
+                peer = self.connect("a", keep=True, will=will(will_delay_interval=3_600))
+                if drop:
+                    peer.drop()
+                watcher.silence()
+                self.connect("a", clean=True)
+                self.assertEqual(self.said(watcher), [b"gone"])
 
     @states("MQTT5-3.1.3-9", "MQTT5-3.1.2-8")
     def test_back_in_time(self) -> None:
@@ -217,17 +232,26 @@ class DelayTests(WillCase):
         watcher.silence()
 
     @states("MQTT5-3.1.2-8", "MQTT5-3.1.2-10", "MQTT5 3.1.2.5")
-    def test_disconnect_with_reasons(self) -> None:
+    def test_disconnect_with_will(self) -> None:
         """
-        Only a DISCONNECT with reason 0 withdraws a will; with another one it is published.
+        A client may leave with a DISCONNECT that wants its will published; one with reason 0 withdraws it.
         """
         watcher = self.watch()
-        for reason in (0x04, 0x80, 0x82, 0x97):
+        self.connect("a", will=will()).leave(0)
+        watcher.silence()
+        self.connect("a", will=will()).leave(0x04)
+        self.assertEqual(self.said(watcher), [b"gone"])
+
+    @states("MQTT5-3.1.2-8")
+    def test_disconnect_with_an_error(self) -> None:
+        """
+        Only a DISCONNECT with reason 0 withdraws a will; with that of an error it is published.
+        """
+        watcher = self.watch()
+        for reason in (0x80, 0x82, 0x97):
             with self.case(f"{reason:#x}"):
                 self.connect("a", will=will(b"%d" % reason)).leave(reason)
                 self.assertEqual(self.said(watcher), [b"%d" % reason])
-        self.connect("a", will=will()).leave(0)
-        watcher.silence()
 
 
 class PropertiesTests(WillCase):

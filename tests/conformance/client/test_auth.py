@@ -185,4 +185,4 @@ class HeardTests(AuthCase):
         peer = self.listen()
         peer.expect(CONNECT)
         peer.say(Auth(0x18, METHOD))
-        peer.closed()
+        peer.closed(0x82)

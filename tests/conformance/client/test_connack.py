@@ -66,7 +66,7 @@ class FirstTests(ClientCase):
                 peer = self.listen(on_message=heard.append)
                 peer.expect(CONNECT)
                 peer.say(spelling)
-                peer.closed()
+                peer.closed(0x82)
                 self.assertEqual(heard, [])
                 self.failureResultOf(self.client.whenReady(), ConnectionClosed)
 
@@ -89,7 +89,7 @@ class FirstTests(ClientCase):
         self.wait(2.9)
         peer.silence()
         self.wait(0.2)
-        peer.closed()
+        peer.closed(0x80)
         self.failureResultOf(self.client.whenReady(), ConnectionClosed)
 
 
@@ -127,7 +127,7 @@ class RefusalTests(ClientCase):
                 peer = self.listen(clean_start=False)
                 peer.expect(CONNECT)
                 peer.say(f"20 [ {flags:02x} {code:02x} {properties} ]")
-                peer.closed()
+                peer.closed(0x81, 0x82)
                 self.failureResultOf(self.client.whenReady(), ConnectionClosed)
 
     @states("MQTT31 3.2")
@@ -169,7 +169,7 @@ class PropertiesTests(ClientCase):
                 peer = self.listen()
                 peer.expect(CONNECT)
                 peer.say(f"20 [ 00 00 [ {spelling} {spelling} ] ]")
-                peer.closed()
+                peer.closed(0x82)
 
     @states(
         "MQTT5 3.2.2.3.3",
@@ -191,7 +191,7 @@ class PropertiesTests(ClientCase):
                 peer = self.listen()
                 peer.expect(CONNECT)
                 peer.say(f"20 [ 00 00 [ {spelling} ] ]")
-                peer.closed()
+                peer.closed(0x82)
 
 
 class LimitsTests(ClientCase):

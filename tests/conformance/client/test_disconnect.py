@@ -86,6 +86,7 @@ class SaidTests(ClientCase):
 
         peer = self.accept(on_message=leave, keep_alive=1)
         peer.say(Publish(b"t", b"", 1, packet_id=1), Publish(b"t", b"", 2, packet_id=2), Publish(b"t", b""))
+        peer.expect("40 02 0001")
         peer.expect("e0 00")
         self.assertEqual(peer.everything(), b"")
         self.wait(5)

@@ -102,7 +102,7 @@ class FlagsTests(ClientCase):
         peer = self.listen()
         peer.hear()
         peer.say("21 02 00 00" if self.version == 4 else "21 03 00 00 00")
-        peer.closed()
+        peer.closed(0x81)
 
     @states("MQTT311 2.2.1", "MQTT5 2.1.2")
     def test_types(self) -> None:

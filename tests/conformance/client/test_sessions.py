@@ -124,4 +124,4 @@ class CleanTests(SessionCase):
         peer = self.interrupted(clean=True)
         peer.expect(CONNECT, clean_start=True)
         peer.say(Connack(session_present=True))
-        peer.closed()
+        peer.closed(0x82)

@@ -656,6 +656,15 @@ class OptionTests(ServiceTestCase):
                     self.service(start=False, **options)
                 self.assertIn(words, str(caught.exception))
 
+    def test_headers(self) -> None:
+        """
+        Headers are for those servers that speak WebSocket; where none does they are a mistake.
+        """
+        headers = {"X-Token": "1"}
+        self.service(start=False, servers=["wss://a/live", "mqtts://a"], headers=headers)
+        with self.assertRaisesRegex(ValueError, "headers means nothing with mqtts://"):
+            self.service(start=False, servers=["mqtts://a", "mqtts://b"], headers=headers)
+
     def test_session_expiry(self) -> None:
         """
         A name that begins anew is not kept for ever by the server.
