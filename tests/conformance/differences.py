@@ -13,7 +13,7 @@ KNOWN: dict[str, tuple[str, dict[str, str]]] = {
                 "On 5.0 the older client is closed without a DISCONNECT 0x8E. The standard wants one (3.1.4-3)."
             ),
             "test_connect_properties.BreachTests.test_authentication_data_alone": (
-                "Authentication data without a method are let in. The standard calls them a Protocol Error (3.1.2.11.10)."
+                "Authentication data without a method are let in: a Protocol Error to the standard (3.1.2.11.10)."
             ),
             "test_connect_properties.PacketSizeTests.test_counts_as_delivered": (
                 "With a Receive Maximum of 1, a message that is too large for the client stops its queue until it "
@@ -24,7 +24,7 @@ KNOWN: dict[str, tuple[str, dict[str, str]]] = {
                 "standard means the whole packet (3.1.2-24)."
             ),
             "test_connect_properties.PacketSizeTests.test_other_packets": (
-                "A SUBACK that is larger than the Maximum Packet Size is sent. The standard excepts no packet (3.1.2-24)."
+                "A SUBACK larger than the Maximum Packet Size is sent. The standard excepts no packet (3.1.2-24)."
             ),
             "test_publish.FlowTests.test_receive_maximum": (
                 "With a Receive Maximum of 2, one PUBACK sets two more messages free while another is still "
