@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from txmqtt import __version__ as release
 
-extensions = ["conformance_tables"]
+extensions = ["conformance_tables", "requirements_table"]
 project = "txmqtt"
 author = "the txmqtt authors"
 copyright = author

@@ -8,7 +8,7 @@ from sys import argv
 
 from twisted.internet.task import deferLater, react
 
-from txmqtt import connect
+from txmqtt import ConnectionClosed, connect
 
 
 async def main(reactor, url="mqtt://localhost"):
@@ -18,12 +18,16 @@ async def main(reactor, url="mqtt://localhost"):
 
     client = await connect(reactor, url)
     await client.subscribe("jobs/#", on_job, qos=1, concurrency=2, timeout=10, on_error=0x80)
-    async with client.messages("alarms/#", qos=1, limit=100) as messages:
-        print(f"{client.client_id} reads", flush=True)
-        async for message in messages:  # asking for the next says that this one is dealt with
-            print(f"{message.topic}: {message.payload.decode()}", flush=True)
-            if message.payload == b"over":
-                break
+    reactor.addSystemEventTrigger("before", "shutdown", client.disconnect)  # upon Ctrl-C
+    try:
+        async with client.messages("alarms/#", qos=1, limit=100) as messages:
+            print(f"{client.client_id} reads", flush=True)
+            async for message in messages:  # asking for the next says that this one is dealt with
+                print(f"{message.topic}: {message.payload.decode()}", flush=True)
+                if message.payload == b"over":
+                    break
+    except ConnectionClosed as why:
+        print(f"it is over: {why}")
     print(f"not read: {messages.dropped}; failed: {client.figures.failed}", flush=True)
     await client.disconnect()
 

@@ -21,10 +21,10 @@ def main(url="mqtt://localhost"):
     reactor.callFromThread(mqtt.startService)
     try:
         messages = Queue()
-        threads.subscribe("rooms/+/temperature", messages.put, qos=1, timeout=10)
+        threads.subscribe("halls/+/temperature", messages.put, qos=1, timeout=10)
 
         def measure(room):
-            return threads.publish(f"rooms/{room}/temperature", b"21.5", qos=1, timeout=10)
+            return threads.publish(f"halls/{room}/temperature", b"21.5", qos=1, timeout=10)
 
         with ThreadPoolExecutor() as pool:
             for acknowledgement in pool.map(measure, range(3)):

@@ -229,6 +229,37 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(self.assertRaises(RemoteProtocolError, decoder.take).reason, 0x95)
 
 
+class UnexplainedTests(SynchronousTestCase):
+    def test_explanations(self) -> None:
+        """
+        Who asked for no explanations gets none but in CONNACK, PUBLISH and DISCONNECT (5.0, 3.1.2.11.7).
+        """
+        for unexplained in (False, True):
+            for words in ("1f 0001 61", '26 "a" "b"'):
+                for spelling, legal in (
+                    (f"40 [ 0003 00 [ {words} ] ]", False),
+                    (f"50 [ 0003 00 [ {words} ] ]", False),
+                    (f"62 [ 0003 00 [ {words} ] ]", False),
+                    (f"70 [ 0003 00 [ {words} ] ]", False),
+                    (f"90 [ 0003 [ {words} ] 00 ]", False),
+                    (f"b0 [ 0003 [ {words} ] 00 ]", False),
+                    (f'f0 [ 18 [ 15 "m" {words} ] ]', False),
+                    (f"20 [ 00 00 [ {words} ] ]", True),
+                    (f"e0 [ 00 [ {words} ] ]", True),
+                    ('30 [ "t" [ 26 "a" "b" ] ]', True),
+                    ("40 [ 0003 10 ]", True),
+                    ('f0 [ 18 [ 15 "m" ] ]', True),
+                ):
+                    with self.subTest(spelling=spelling, unexplained=unexplained):
+                        decoder = Decoder(5)
+                        decoder.unexplained = unexplained
+                        decoder.feed(spell(spelling))
+                        if legal or not unexplained:
+                            self.assertEqual(len(taken(decoder)), 1)
+                        else:
+                            self.assertEqual(self.assertRaises(RemoteProtocolError, decoder.take).reason, 0x82)
+
+
 class ErrorTests(SynchronousTestCase):
     def test_dead(self) -> None:
         """

@@ -223,7 +223,7 @@ class ExampleTests(SynchronousTestCase):
         """
         program = self.example("threads.py", f"mqtt://127.0.0.1:{our_broker().port}")
         program.says(
-            "SUCCESS\nSUCCESS\nSUCCESS\nheard from rooms/0/temperature rooms/1/temperature rooms/2/temperature"
+            "SUCCESS\nSUCCESS\nSUCCESS\nheard from halls/0/temperature halls/1/temperature halls/2/temperature"
         )
         self.assertEqual(program.process.wait(PATIENCE), 0)
 

@@ -63,13 +63,13 @@ class ChangeTests(SynchronousTestCase):
         files.pair("names/default.pem", new)
         files.write("crl.pem", revocation(client("sensor-7")))
         self.assertNotEqual(self.serial(), new[1].serial_number)
-        self.broker.again()
+        self.broker.read_again()
         self.assertEqual(self.serial(), new[1].serial_number)
         with self.assertRaises((OSError, AssertionError)):
             Guest(self.broker.dial("mutual", show="sensor-7"), "late").come_in()
         self.assertTrue(stays.is_there())
         files.write("crl.pem", revocation())
-        self.broker.again()
+        self.broker.read_again()
         Guest(self.broker.dial("mutual", show="sensor-7"), "later").come_in().leave()
 
     def test_rules(self) -> None:
@@ -82,14 +82,14 @@ class ChangeTests(SynchronousTestCase):
         ann.take(Publish)
         path = self.broker.folder / "acl"
         path.write_text(ACL.replace("house/#", "garden/#"))
-        self.broker.again()
+        self.broker.read_again()
         ann.publish(b"house/a", b"2", 1, 2)
         self.assertEqual(ann.take(Ack).reason, reasons.NOT_AUTHORIZED)
         boss.publish(b"house/a", b"3", 1, 1)
         self.assertNotEqual(boss.take(Ack).reason, reasons.NOT_AUTHORIZED)
         self.assertEqual(ann.catch_up(), [])
         path.write_text(ACL)
-        self.broker.again()
+        self.broker.read_again()
         boss.publish(b"house/a", b"4", 1, 2)
         self.assertEqual(ann.take(Publish).payload, b"4")
 
@@ -100,12 +100,12 @@ class ChangeTests(SynchronousTestCase):
         self.broker.change("[acl]", "[acl]\n#")
         text = self.broker.path.read_text()
         self.broker.path.write_text(text[: text.index("[acl]")])
-        self.broker.again()
+        self.broker.read_again()
         eve = self.guest("plain", "eve", *EVE).subscribe(b"secret")
         eve.publish(b"secret", b"1")
         self.assertEqual([packet.payload for packet in eve.catch_up()], [b"1"])
         self.broker.path.write_text(text.replace("[acl]\n#", "[acl]"))
-        self.broker.again()
+        self.broker.read_again()
         eve.publish(b"secret", b"2", 1, 1)
         self.assertEqual(eve.take(Ack).reason, reasons.NOT_AUTHORIZED)
         boss = self.guest("plain", "boss", *BOSS)
@@ -113,11 +113,11 @@ class ChangeTests(SynchronousTestCase):
         boss.take(Ack)
         self.assertEqual(eve.catch_up(), [])
         self.broker.path.write_text(text[: text.index("[acl]")])
-        self.broker.again()
+        self.broker.read_again()
         eve.publish(b"secret", b"4")
         self.assertEqual([packet.payload for packet in eve.catch_up()], [b"4"])
         self.broker.path.write_text(text.replace("[acl]\n#", "[acl]"))
-        self.broker.again()
+        self.broker.read_again()
 
     def test_users(self) -> None:
         """
@@ -127,14 +127,14 @@ class ChangeTests(SynchronousTestCase):
         path = self.broker.folder / "house"
         text = path.read_text()
         path.write_text("".join(line for line in text.splitlines(True) if not line.startswith("eve:")))
-        self.broker.again()
+        self.broker.read_again()
         self.assertEqual(eve.take(Disconnect).reason, reasons.NOT_AUTHORIZED)
         self.assertTrue(ann.is_there())
         late = self.broker.guest("garden", "eve", *EVE)
         self.addCleanup(late.leave)
         self.assertEqual(late.answer(), reasons.BAD_USER_NAME_OR_PASSWORD)
         path.write_text(text)
-        self.broker.again()
+        self.broker.read_again()
         self.guest("garden", "eve", *EVE)
 
     def test_logins_go_on(self) -> None:
@@ -145,15 +145,15 @@ class ChangeTests(SynchronousTestCase):
         text = path.read_text()
         slow = hashes.make(b"sesame")
         path.write_text(text + "".join(f"u{number}:{slow}\n" for number in range(8)))
-        self.broker.again()
+        self.broker.read_again()
         guests = [self.broker.guest("plain", f"u{number}", f"u{number}", "sesame") for number in range(8)]
         guests += [self.broker.guest("ws", f"b{number}", "bea", "honey") for number in range(8)]
         for each in guests:
             self.addCleanup(each.leave)
-        self.broker.again()
+        self.broker.read_again()
         self.assertEqual([each.answer() for each in guests], [0] * 16)
         path.write_text(text)
-        self.broker.again()
+        self.broker.read_again()
 
     def test_listeners_and_limits(self) -> None:
         """
@@ -170,7 +170,7 @@ class ChangeTests(SynchronousTestCase):
         self.broker.change(where, f"tcp:{added}:interface=127.0.0.1")
         self.broker.change("receive_maximum = 7", "receive_maximum = 9")
         self.broker.change("max_client_id_bytes = 64", "max_client_id_bytes = 30")
-        self.broker.again()
+        self.broker.read_again()
         late = Guest(added, "late", MQTT311, username="olaf", password=b"sesame").come_in()
         self.addCleanup(late.leave)
         with self.assertRaises(ConnectionRefusedError):
@@ -186,7 +186,7 @@ class ChangeTests(SynchronousTestCase):
         self.assertEqual(long.answer(), 0x85)
         self.broker.change("max_client_id_bytes = 30", "max_client_id_bytes = 'many'")
         self.broker.change("receive_maximum = 9", "receive_maximum = 8")
-        self.broker.again()
+        self.broker.read_again()
         self.broker.says(r"what was in force stays in force: .*max_client_id_bytes")
         again = self.broker.guest("garden", "again", *ANN)
         self.addCleanup(again.leave)

@@ -294,7 +294,7 @@ class Whole(Running):
             raise AssertionError(f"{before!r} is not in the configuration")
         self.path.write_text(text.replace(before, after))
 
-    def again(self) -> None:
+    def read_again(self) -> None:
         """
         Have the configuration read again, and wait until that is done.
         """

@@ -143,6 +143,8 @@ class ConsumerTests(SynchronousTestCase):
         with self.assertRaises(ValueError):
             MessageConsumer(self.client, "a/#")
         with self.assertRaises(TypeError):
+            MessageConsumer("mqtt://localhost", "t")  # type: ignore[arg-type]
+        with self.assertRaises(TypeError):
             MessageConsumer(self.client, "t", "1")  # type: ignore[arg-type]
         consumer = MessageConsumer(self.client, "t", 1)
         consumer.done.addErrback(lambda _: None)  # when the world ends

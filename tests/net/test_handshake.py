@@ -154,12 +154,12 @@ class AcceptanceTests(SynchronousTestCase):
 
     def test_subprotocol(self) -> None:
         """
-        Of those that a client offers the first that means MQTT is taken.
+        Where a client offers mqtt it is taken, otherwise the name that clients of 3.1 used.
         """
         for offered, taken in (
             ("mqtt", b"mqtt"),
             ("mqttv3.1", b"mqttv3.1"),
-            ("mqttv3.1, mqtt", b"mqttv3.1"),
+            ("mqttv3.1, mqtt", b"mqtt"),
             ("chat,mqtt , mqttv3.1", b"mqtt"),
         ):
             with self.subTest(offered=offered):

@@ -333,10 +333,10 @@ class HostileServerTests(SynchronousTestCase):
         A server that begins an authentication which nobody asked for is let go; no AUTH answers it [MQTT5-4.12.0-7].
         """
         challenge = Auth(0x18, Properties(authentication_method="m"))
-        for client, last_words in ((Client(), []), (Client().opened(), [Disconnect(0x82)])):
+        for client in (Client(), Client().opened()):
             client.said()
             client.hears(challenge)
-            self.assertEqual(client.said(), last_words)
+            self.assertEqual(client.said(), [Disconnect(0x82)])
             assert client.link.closed is not None
             self.assertEqual(client.link.closed[0], 0x82)
 
@@ -595,8 +595,9 @@ class EndTests(SynchronousTestCase):
         connection stays.
         """
         client = Client(properties=Properties(session_expiry_interval=60)).opened()
-        with self.assertRaises(LocalProtocolError):
-            client.session.disconnect(0x05)
+        for wrong in (0x05, 0x8B, 0x8E, 0x100):
+            with self.assertRaises(LocalProtocolError):
+                client.session.disconnect(wrong)
         self.assertEqual(client.link.closed, None)
         properties = Properties(session_expiry_interval=0)
         client.session.disconnect(0x04, properties)
@@ -605,6 +606,41 @@ class EndTests(SynchronousTestCase):
         with self.assertRaises(LocalProtocolError):
             old.session.disconnect(0x04)
         self.assertEqual(old.link.closed, None)
+
+    def test_breach_before_connack(self) -> None:
+        """
+        A 5.0 server that breaks a rule before it has let us in is told so; one that refuses us, or of 3.x, is told
+        nothing.
+        """
+        for version, heard, said in (
+            (5, Pingresp(), [Disconnect(0x82)]),
+            (4, Pingresp(), []),
+            (5, Connack(0x87), []),
+            (4, Connack(5), []),
+        ):
+            with self.subTest(version=version, heard=heard):
+                client = Client(version)
+                client.said()
+                client.hears(heard)
+                self.assertEqual(client.said(), said)
+                self.assertIsNotNone(client.link.closed)
+
+    def test_words_that_do_not_fit(self) -> None:
+        """
+        What only explains a DISCONNECT is left out where the server takes no packet of that size [MQTT5-3.14.2-3]
+        [MQTT5-3.14.2-4]; what cannot be left out is refused.
+        """
+        said = Properties(session_expiry_interval=1, reason_string="x" * 50, user_properties=(("a", "b"),))
+        for limit, expected in ((100, said), (30, Properties(session_expiry_interval=1))):
+            client = Client(properties=Properties(session_expiry_interval=60))
+            client.opened(maximum_packet_size=limit)
+            client.session.disconnect(0x04, said)
+            self.assertEqual(client.said(), [Disconnect(0x04, expected)])
+        client = Client(properties=Properties(session_expiry_interval=60))
+        client.opened(maximum_packet_size=8)
+        with self.assertRaisesRegex(LocalProtocolError, "DISCONNECT of 9 bytes; the peer takes 8 at most"):
+            client.session.disconnect(0x04, said)
+        self.assertEqual(client.link.closed, None)
 
     def test_expiry_out_of_nothing(self) -> None:
         """

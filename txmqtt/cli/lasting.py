@@ -82,7 +82,7 @@ class Lasting:
             reason = error.reason if isinstance(error, Refused | ConnectionClosed) else reasons.UNSPECIFIED_ERROR
             self._failed(Ended(reason, str(error)))
         else:
-            self._run.say(f"{error}; connecting again")
+            self._run.say(f"{str(error).rstrip('.')}; connecting again")
 
     async def leave(self) -> None:
         """

@@ -17,7 +17,7 @@ from txmqtt.codec.bodies import level_named, no_packet_id, read
 from txmqtt.codec.constants import CONNECT, MAX_PACKET, MQTT5, MQTT31, NAMES, PUBLISH
 from txmqtt.codec.errors import ProtocolError, RemoteProtocolError
 from txmqtt.codec.fields import malformed
-from txmqtt.codec.packets import Ack, Packet, Publish
+from txmqtt.codec.packets import Ack, Auth, Packet, Publish, Suback, Unsuback
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.properties import decode as decode_properties
 from txmqtt.codec.topics import KNOWN_TOPICS, KnownTopics
@@ -33,12 +33,15 @@ class Decoder:
     @ivar version: the protocol level; 0 until a CONNECT has told. One that is refused for anything else has told too.
     @ivar limit: the largest packet accepted, bytes, fixed header included.
     @ivar taken: how large the packet was that was taken last, bytes.
+    @ivar unexplained: the peer was asked for no reason strings and user properties where they only explain something,
+        and breaks a rule with one (section 3.1.2.11.7 of 5.0).
     """
 
     def __init__(self, version: int = 0, limit: int = MAX_PACKET, topics: KnownTopics = KNOWN_TOPICS) -> None:
         self.version = version
         self.limit = limit
         self.taken = 0
+        self.unexplained = False
         self._topics = topics
         self._seen = topics.seen
         # What is being parsed, and how far it has been.
@@ -162,7 +165,10 @@ class Decoder:
                     raise no_packet_id(first >> 4)
                 return Ack(first >> 4, packet_id)
 
-            return read(data, start, stop, first, version)
+            packet = read(data, start, stop, first, version)
+            if self.unexplained:
+                _check_unexplained(packet)
+            return packet
         except ProtocolError as error:
             self._die(error)
             raise
@@ -283,6 +289,13 @@ def _remaining(data: bytes, position: int, size: int) -> int:
 
 def _too_large(size: int, limit: int) -> RemoteProtocolError:
     return RemoteProtocolError(f"packet of {size} bytes; {limit} at most", reasons.PACKET_TOO_LARGE)
+
+
+def _check_unexplained(packet: Packet) -> None:
+    if isinstance(packet, Ack | Suback | Unsuback | Auth):
+        said = packet.properties
+        if said is not None and (said.reason_string is not None or said.user_properties):
+            raise RemoteProtocolError(f"{NAMES[packet.kind]} explains itself, and was asked not to")
 
 
 def _not_connect(first: int) -> RemoteProtocolError:

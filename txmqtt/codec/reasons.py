@@ -211,6 +211,10 @@ LEGAL: Final = (
 )
 
 
+#: The reasons that DISCONNECT may give to a server: in the standard's table the others are the server's alone.
+TO_SERVER: Final = frozenset((0x00, 0x04, *range(0x80, 0x84), 0x90, *range(0x93, 0x9A)))
+
+
 def legal(kind: int, reason: int, version: int = MQTT5) -> bool:
     """
     Whether a packet of this type may carry this reason code, on 3.x this return code.

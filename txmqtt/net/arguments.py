@@ -4,6 +4,10 @@ What users pass, judged at the door: wrong types are C{TypeError}, wrong values 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import fields
+from difflib import get_close_matches
+from inspect import isasyncgenfunction, isgeneratorfunction
 from typing import Any
 
 from txmqtt.codec.constants import MQTT5, PUBLISH
@@ -88,7 +92,10 @@ def payload_bytes(payload: object) -> bytes:
         return bytes(payload)
     if isinstance(payload, str):
         raise TypeError("payload is str; expected bytes: encode it first, payload.encode()")
-    raise TypeError(f"payload is {type(payload).__name__}; expected bytes")
+    try:
+        return bytes(memoryview(payload))  # type: ignore[arg-type] # an array, a file in memory, and so on
+    except TypeError:
+        raise TypeError(f"payload is {type(payload).__name__}; expected bytes") from None
 
 
 def qos_number(qos: object) -> int:
@@ -100,6 +107,29 @@ def qos_number(qos: object) -> int:
     if not 0 <= qos <= 2:
         raise ValueError(f"qos is {int(qos)}; expected 0, 1 or 2")
     return int(qos)
+
+
+def check_callback(name: str, given: object) -> None:
+    """
+    What is to be called with messages, or None.
+    """
+    if given is not None and not callable(given):
+        raise TypeError(f"{name} is {given!r}; expected a callable or None")
+    if isgeneratorfunction(given) or isasyncgenfunction(given):
+        raise TypeError(f"{name} is a generator, which nobody would run; expected async def, or @inlineCallbacks")
+
+
+def check_known(options: Iterable[str], kind: type[Any]) -> None:
+    """
+    Keywords, which have to be fields of a dataclass.
+
+    @raise TypeError: there is no such option; names the nearest.
+    """
+    known = [field.name for field in fields(kind)]
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise TypeError(f"there is no option {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
 def check_properties(properties: object, kind: int, version: int = MQTT5) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from txmqtt.codec.constants import MQTT5, SUBSCRIBE, UNSUBSCRIBE
 from txmqtt.codec.packets import Subscription
 from txmqtt.codec.properties import Properties
-from txmqtt.net.arguments import check_options, check_properties, filter_list, qos_number
+from txmqtt.net.arguments import check_callback, check_known, check_options, check_properties, filter_list, qos_number
 from txmqtt.net.receiving.figures import Figures
 from txmqtt.net.receiving.inbox import Inbox
 from txmqtt.net.receiving.line import Line
@@ -84,8 +84,8 @@ class Asking:
         @param terms: how many at once, for how long, and what a failure means: see C{Terms}.
         @return: fires when the server has granted it; C{reason} tells at which QoS.
         """
-        if callback is not None and not callable(callback):
-            raise TypeError(f"callback is {callback!r}; expected a callable or None")
+        check_callback("callback", callback)
+        check_known(terms, Terms)
         how = Terms(**terms)
         if callback is None and terms:
             raise ValueError(f"{', '.join(terms)} without a callback; expected one to get messages on these terms")

@@ -89,6 +89,9 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
     def _not_connected(data: bytes) -> None:
         raise AssertionError("a write before the connection was made")
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.client_id!r}>"
+
     # The verbs
 
     def publish(
@@ -245,7 +248,11 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
             return fail(self._why())
         self._enter()
         ref, answer = self._pings.expect(self._never_mind)
-        self.session.ping(ref)
+        try:
+            self.session.ping(ref)
+        except LocalProtocolError as error:
+            self._pings.forget(answer)
+            return fail(error)
         return answer
 
     def _never_mind(self, answer: Answer) -> None:
@@ -321,7 +328,7 @@ class MQTTClient(ClientConnection, Asking, RequestVerbs):
         elif reason < reasons.FAILURE:
             answer.callback(Acknowledgement((ReasonCode(reason),), properties))
         else:
-            answer.errback(Refused(_refusal(item, reason, properties), reason))
+            answer.errback(Refused(_refusal(item, reason, properties), reason, properties=properties))
 
     def lapsed(self, session: Verbs, item: Outbound, reason: int, why: str) -> None:
         """

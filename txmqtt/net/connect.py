@@ -48,7 +48,7 @@ def connect(
     @param options: see C{Settings}.
     @return: fires with the client when the server has accepted it. Fails with C{Refused} when it has not, with
         C{TLSFailure} when one side does not trust the other, with C{ProxyFailure} when the proxy did not connect us,
-        with C{Refusal} when there is no WebSocket, otherwise with C{ConnectionClosed} or an error of Twisted.
+        with another C{MQTTError} when there is no WebSocket, otherwise with C{ConnectionClosed} or an error of Twisted.
     """
     check_thread("connect")
     address = endpoint_for(reactor, to, tls=tls, proxy=proxy, headers=headers)

@@ -18,6 +18,7 @@ from txmqtt.codec.constants import MQTT5, MQTT31
 from txmqtt.codec.errors import ConnectionClosed, LocalProtocolError
 from txmqtt.codec.packets import Connack, Disconnect
 from txmqtt.codec.properties import Properties
+from txmqtt.net.arguments import check_callback
 from txmqtt.net.ending import Ending
 from txmqtt.net.exchange import Exchange
 from txmqtt.net.receiving.receivers import Callback
@@ -91,8 +92,7 @@ class ClientConnection(Traffic):
 
     @on_message.setter
     def on_message(self, callback: Callback | None) -> None:
-        if callback is not None and not callable(callback):
-            raise TypeError(f"on_message is {callback!r}; expected a callable or None")
+        check_callback("on_message", callback)
         self._handlers.otherwise = callback
 
     @property

@@ -43,6 +43,9 @@ class MessageConsumer:
         """
         @param topic: of all messages, or a function that says the topic of each from its payload.
         """
+        for verb in ("publish", "when_writable"):
+            if not callable(getattr(client, verb, None)):
+                raise TypeError(f"client is {type(client).__name__}; expected a client")
         if not callable(topic):
             topic_bytes(topic)
         self._client = client

@@ -26,7 +26,8 @@ from txmqtt.codec.errors import MQTTError
 from txmqtt.net.options import UNBOUNDED, Range
 from txmqtt.net.proxies import TrustedProxies
 
-#: The sub-protocols that mean MQTT; the second is what clients of 3.1 used to ask for.
+#: The sub-protocols that mean MQTT, the best first [MQTT5-6.0.0-4] [MQTT311-6.0.0-4]; the second is what clients of 3.1
+#: used to ask for.
 SUBPROTOCOLS = ("mqtt", "mqttv3.1")
 
 #: A handshake ends with an empty line.
@@ -166,7 +167,7 @@ class Gate:
         _check_key(b", ".join(value for name, value in headers if name == b"sec-websocket-key"))
         if _texts(headers, b"transfer-encoding") or set(_texts(headers, b"content-length")) - {"0"}:
             raise Refusal(400, "a request with a body can't become a WebSocket")
-        chosen = next((name for name in request.subprotocols if name in SUBPROTOCOLS), None)
+        chosen = next((name for name in SUBPROTOCOLS if name in request.subprotocols), None)
         if chosen is None and self.settings.require_subprotocol:  # [MQTT5-6.0.0-3] [MQTT311-6.0.0-3]
             raise Refusal(400, "expected the WebSocket sub-protocol mqtt (Sec-WebSocket-Protocol: mqtt)")
         answer = handshake.send(AcceptConnection(subprotocol=chosen))

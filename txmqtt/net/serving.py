@@ -18,7 +18,7 @@ from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.errors import MQTTError, RequestFailed
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.topics import filter_error, matches, topic_error
-from txmqtt.net.arguments import check_properties
+from txmqtt.net.arguments import check_callback, check_properties
 from txmqtt.net.requests import ERROR, Speaker
 from txmqtt.net.values import Acknowledgement, Message
 
@@ -152,6 +152,7 @@ def serve(
         raise TypeError(f"topic is {type(topic).__name__}; expected str")
     if not callable(handler):
         raise TypeError(f"handler is {handler!r}; expected a callable")
+    check_callback("handler", handler)
     if share is not None and not isinstance(share, str):
         raise TypeError(f"share is {type(share).__name__}; expected str or None")
     if respond_to is not None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from binascii import hexlify
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from os import urandom
 from typing import TypedDict
 
@@ -19,7 +18,7 @@ from txmqtt.codec.constants import CONNECT, MQTT5, MQTT31
 from txmqtt.codec.errors import LocalProtocolError
 from txmqtt.codec.packets import Connect
 from txmqtt.codec.properties import Properties
-from txmqtt.net.arguments import check_properties
+from txmqtt.net.arguments import check_callback, check_known, check_properties
 from txmqtt.net.authenticator import Authentication
 from txmqtt.net.values import Message, Will
 
@@ -223,11 +222,7 @@ def settings_of(options: Options) -> Settings:
 
     @raise TypeError: there is no such option; names the nearest.
     """
-    known = [field.name for field in fields(Settings)]
-    for name in options:
-        if name not in known:
-            near = get_close_matches(name, known, 1)
-            raise TypeError(f"there is no option {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
+    check_known(options, Settings)
     return Settings(**options)
 
 
@@ -283,6 +278,7 @@ def _check_type(name: str, value: object) -> None:
     elif name in _CALLABLES:
         if value is not None and not callable(value):
             raise TypeError(f"{name} is {type(value).__name__}; expected a callable or None")
+        check_callback(name, value)
     elif value is None:
         if name not in _MAYBE_NONE:
             raise TypeError(f"{name} is None; expected a number")

@@ -72,7 +72,6 @@ class ClientSession(ClientProof):
     ) -> None:
         super().__init__(turn, link, write, sink, write_limit, outgoing, incoming)
         self.goodbye: Disconnect | None = None
-        self._goodbye: bytes | None = None  # ours, when the packet in hand is answered
         self.receive_maximum = receive_maximum
         self.keep_alive = 0
         self._clean_start = True
@@ -83,6 +82,7 @@ class ClientSession(ClientProof):
         self._topic_aliases = topic_aliases
         self._announced_aliases = 0
         self._opened_at = 0.0
+        self._refused = False
 
     # Opening
 
@@ -106,6 +106,7 @@ class ClientSession(ClientProof):
             self.session_expiry = properties.session_expiry_interval or 0
             self._announced_aliases = properties.topic_alias_maximum or 0
             self.method = properties.authentication_method
+            self.decoder.unexplained = properties.request_problem_information == 0
         self.phase = OPENING
         self._opened_at = now
         if self.method is not None:
@@ -118,6 +119,7 @@ class ClientSession(ClientProof):
         if packet.reason:
             if self.version < MQTT5:
                 packet.reason = reasons.from_return_code(packet.reason)
+            self._refused = True
             self.sink.refused(self, packet)
             self.end(packet.reason, f"the server refused the connection: {reasons.name(packet.reason)}")
             return
@@ -226,15 +228,17 @@ class ClientSession(ClientProof):
         """
         if self.phase == CLOSED:
             return
+        if self.version == MQTT5 and reason not in reasons.TO_SERVER:  # section 3.14.2.1
+            raise LocalProtocolError(f"DISCONNECT with {reasons.name(reason)}, which a client may not say")
         asked = properties.session_expiry_interval if properties is not None else None
         if asked and not self.session_expiry:  # section 3.14.2.2.2
             raise LocalProtocolError("DISCONNECT with a session expiry interval after a CONNECT without one")
         frame = b""
         if reason or properties is not None or self.phase == OPEN:
-            frame = encode.packet(Disconnect(reason, properties), self.version)
+            frame = self._goodbye(reason, properties)
         if self.parsing:
             self.reading = False
-            self._goodbye = frame
+            self.last_words = frame
         else:
             self._leave(frame)
 
@@ -246,21 +250,20 @@ class ClientSession(ClientProof):
 
     def _kept(self) -> None:
         super()._kept()
-        if self._goodbye is not None:
-            self._leave(self._goodbye)
+        if self.last_words is not None:
+            self._leave(self.last_words)
 
     def _left(self) -> None:
         super()._left()
         self.sink.left(self, self.goodbye)
 
     def _farewell(self, reason: int, message: str) -> bytes:
-        if self.phase != OPEN or self.version < MQTT5:
+        # Before CONNACK, too (section 4.13.1 of 5.0); but not to a server that is not trusted yet.
+        opening = self.phase == OPENING and self.method is None and not self._refused
+        if self.version < MQTT5 or not (opening or self.phase == OPEN):
             return b""
-        return encode.packet(Disconnect(reason if reason in _SAYABLE else reasons.UNSPECIFIED_ERROR), MQTT5)
+        return encode.packet(Disconnect(reason if reason in reasons.TO_SERVER else reasons.UNSPECIFIED_ERROR), MQTT5)
 
-
-#: The reasons that DISCONNECT may give to a server (table 3-13), without success.
-_SAYABLE: Final = frozenset((0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99))
 
 _Handler = Callable[[ClientSession, Packet], None]
 

@@ -56,6 +56,7 @@ class Verbs(Conversation):
     @ivar session_expiry: how long the server was asked to keep the session, seconds.
     @ivar lasting: the publishes belong to somebody who outlives the session: when the server has lost it, what was sent
         there is sent anew.
+    @ivar last_words: what is said, and nothing after it, when the packet in hand is answered.
     @ivar downgrade: what the server does not take at this QoS, or not as retained, is sent as it takes it.
     """
 
@@ -79,11 +80,13 @@ class Verbs(Conversation):
         self._keepalive: Keepalive | None = None
         self.lasting = False
         self.downgrade = False
+        self.last_words: bytes | None = None
         self._pings: deque[int] = deque()  # who waits for a PINGRESP, oldest first; 0 is the keep-alive
 
     def _must_be_open(self, verb: str) -> None:
-        if self.phase != OPEN:
-            raise LocalProtocolError(f"{verb} while {PHASES[self.phase]}: expected an open connection")
+        if self.phase != OPEN or self.last_words is not None:
+            doing = PHASES[self.phase] if self.phase != OPEN else "leaving"
+            raise LocalProtocolError(f"{verb} while {doing}: expected an open connection")
 
     # Publish
 

@@ -12,6 +12,9 @@ from typing import Final
 
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import MAX_PACKET, MQTT5
+from txmqtt.codec.errors import LocalProtocolError
+from txmqtt.codec.packets import Disconnect
+from txmqtt.codec.properties import Properties
 from txmqtt.session.sink import Link
 from txmqtt.session.turn import Turn
 
@@ -154,6 +157,21 @@ class Voice:
             self.turn.packets_sent += 1
         self._over()
         self.link.close(reason, message, abort)
+
+    def _goodbye(self, reason: int, properties: Properties | None) -> bytes:
+        """
+        DISCONNECT, without what only explains it where the peer takes no packet of that size [MQTT5-3.14.2-3]
+        [MQTT5-3.14.2-4].
+
+        @raise LocalProtocolError: it cannot be said.
+        """
+        frame = encode.packet(Disconnect(reason, properties), self.version)
+        if len(frame) > self.send_limit and properties is not None:
+            bare = Properties(session_expiry_interval=properties.session_expiry_interval)
+            frame = encode.packet(Disconnect(reason, bare), self.version)
+        if len(frame) > self.send_limit:
+            raise LocalProtocolError(f"DISCONNECT of {len(frame)} bytes; the peer takes {self.send_limit} at most")
+        return frame
 
     def lost(self) -> None:
         """

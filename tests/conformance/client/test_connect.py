@@ -46,6 +46,140 @@ class ConnectTests(ClientCase):
         peer.expect(CONNECT, will=None)
         self.assertEqual(peer.raw[9] & 0b0011_1100, 0)
 
+    @states("MQTT311-3.1.2-14", "MQTT5-3.1.2-12")
+    def test_qos_of_the_will(self) -> None:
+        """
+        The QoS of a will is 0, 1 or 2; another is refused before anything is sent.
+        """
+        for qos in range(3):
+            for retain in (False, True):
+                with self.case(f"QoS {qos}, {retain}"):
+                    peer = self.listen(will=Will("w", b"", qos, retain))
+                    peer.expect(CONNECT)
+                    self.assertEqual(peer.raw[9] & 0b0011_1100, 0b100 | qos << 3 | retain << 5)
+        self.assertRaises(ValueError, Will, "w", b"", 3)
+        self.assertRaises(ValueError, Will, "w", b"", -1)
+
+    @states("MQTT311 3.1.2.5", "MQTT5 3.1.3.3")
+    def test_topic_of_the_will(self) -> None:
+        """
+        The topic of a will is one that can be published to.
+        """
+        for topic in ("w/#", "+", ""):
+            self.assertRaises(ValueError, Will, topic)
+
+    @states("MQTT5 3.1.3.2")
+    def test_properties_of_the_will(self) -> None:
+        """
+        A will has its own properties, and a delay among them.
+        """
+        said = Properties(
+            will_delay_interval=5,
+            payload_format_indicator=1,
+            message_expiry_interval=9,
+            content_type="c",
+            response_topic="r",
+            correlation_data=b"d",
+            user_properties=(("n", "v"),),
+        )
+        peer = self.listen(will=Will("w", b"x", properties=said))
+        packet = peer.expect(CONNECT)
+        self.assertEqual(packet.will.properties, said)
+        for wrong in (Properties(topic_alias=1), Properties(session_expiry_interval=1)):
+            self.assertRaises(ValueError, Will, "w", properties=wrong)
+
+    @states("MQTT5-3.1.2-1", "MQTT311 3.1.2.1")
+    def test_name_of_the_protocol(self) -> None:
+        """
+        The protocol is called MQTT, and its version follows; whoever hears that it isn't spoken has to go.
+        """
+        peer = self.listen()
+        peer.expect(CONNECT)
+        self.assertEqual(peer.raw[2:9], b"\0\4MQTT" + bytes((self.version,)))
+        peer.say("20 02 00 01" if self.version == 4 else "20 03 00 84 00")
+        peer.closed()
+        self.assertEqual(self.failureResultOf(self.client.whenReady(), Refused).value.reason, 0x84)
+
+    @states("MQTT31 3.1")
+    def test_mqtt_3_1(self) -> None:
+        """
+        On 3.1 the protocol is called MQIsdp, and each client has an identifier of at most 23 characters.
+        """
+        peer = self.listen(client_id="abc", keep_alive=10)
+        peer.expect('10 [ "MQIsdp" 03 02 000a "abc" ]')
+        peer = self.listen(client_id="")
+        packet = peer.expect(CONNECT)
+        self.assertTrue(1 <= len(packet.client_id) <= 23, packet.client_id)
+
+    @states(
+        "MQTT311-3.1.2-18",
+        "MQTT311-3.1.2-19",
+        "MQTT311-3.1.2-20",
+        "MQTT311-3.1.2-21",
+        "MQTT5-3.1.2-16",
+        "MQTT5-3.1.2-17",
+        "MQTT5-3.1.2-18",
+        "MQTT5-3.1.2-19",
+    )
+    def test_flags_and_credentials(self) -> None:
+        """
+        User name and password stand in the payload when their flags say so, and only then, also when they are empty.
+        """
+        level, properties = ("04", "") if self.version == 4 else ("05", _PROPERTIES)
+        table: list[tuple[str | None, str | bytes | None, str, str]] = [
+            (None, None, "02", ""),
+            ("u", None, "82", '"u"'),
+            ("u", "p", "c2", '"u" "p"'),
+            ("u", b"\x00\xff", "c2", '"u" 0002 00ff'),
+            ("", "", "c2", "0000 0000"),
+        ]
+        if self.version == 5:
+            table.append((None, "p", "42", '"p"'))
+        for username, password, flags, payload in table:
+            with self.case(f"{username!r}, {password!r}"):
+                peer = self.listen(username=username, password=password, keep_alive=0)
+                peer.expect(f'10 [ "MQTT" {level} {flags} 0000 {properties} "c" {payload} ]')
+
+    @states("MQTT311-3.1.2-22")
+    def test_password_alone(self) -> None:
+        """
+        A password without a user name is refused before anything is sent.
+        """
+        self.assertRaises(ValueError, self.listen, password="p")
+
+    @states("MQTT311-3.1.3-7")
+    def test_no_name_to_be_kept(self) -> None:
+        """
+        A client without a name asks for a clean session; one that wants it kept is refused before anything is sent.
+        """
+        peer = self.listen(client_id="", keep_alive=0)
+        peer.expect('10 [ "MQTT" 04 02 0000 "" ]')
+        self.assertRaises(ValueError, self.listen, client_id="", clean_start=False)
+
+    @states("MQTT5 3.1.2.11")
+    def test_properties(self) -> None:
+        """
+        What a client wants to say of itself stands in the properties, each at most once, and nothing out of range.
+        """
+        given = Properties(
+            request_problem_information=0, request_response_information=1, user_properties=(("a", "b"), ("a", "c"))
+        )
+        peer = self.listen(
+            client_id="c",
+            keep_alive=0,
+            session_expiry=7,
+            receive_maximum=3,
+            maximum_packet_size=1_000,
+            topic_alias_maximum=4,
+            properties=given,
+        )
+        words = "11 00000007 17 00 19 01 21 0003 22 0004 26 'a' 'b' 26 'a' 'c' 27 000003e8".replace("'", '"')
+        peer.expect(f'10 [ "MQTT" 05 02 0000 [ {words} ] "c" ]')
+        for name, wrong in (("receive_maximum", 0), ("receive_maximum", 65_536), ("maximum_packet_size", 0)):
+            self.assertRaises(ValueError, self.listen, **{name: wrong})
+        for problem in (Properties(request_problem_information=2), Properties(request_response_information=2)):
+            self.assertRaises(ValueError, self.listen, properties=problem)
+
 
 class KeepAliveTests(ClientCase):
     @states("MQTT311-3.1.2-23", "MQTT5-3.1.2-20")

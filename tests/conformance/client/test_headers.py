@@ -28,14 +28,14 @@ ONLY_5 = {
 }
 
 #: What only a client says, or nobody.
-STRANGE = (
+STRANGE: tuple[tuple[str, str], ...] = (
     ("CONNECT", '10 [ "MQTT" 04 02 0000 "a" ]'),
     ("SUBSCRIBE", '82 [ 0001 "a" 00 ]'),
     ("UNSUBSCRIBE", 'a2 [ 0001 "a" ]'),
     ("PINGREQ", "c0 00"),
     ("type 0", "00 00"),
 )
-STRANGE_5 = (
+STRANGE_5: tuple[tuple[str, str], ...] = (
     ("CONNECT", '10 [ "MQTT" 05 02 0000 [] "a" ]'),
     ("SUBSCRIBE", '82 [ 0001 [] "a" 00 ]'),
     ("UNSUBSCRIBE", 'a2 [ 0001 [] "a" ]'),
@@ -102,16 +102,14 @@ class FlagsTests(ClientCase):
         peer = self.listen()
         peer.hear()
         peer.say("21 02 00 00" if self.version == 4 else "21 03 00 00 00")
-        peer.closed()
+        peer.closed(0x81)
 
     @states("MQTT311 2.2.1", "MQTT5 2.1.2")
     def test_types(self) -> None:
         """
         A server that says what only a client may say, or a packet of no type, is left.
         """
-        table: tuple[tuple[str, str], ...] = STRANGE if self.version == 4 else STRANGE_5
-        if self.version == 4:
-            table += (("DISCONNECT", "e0 00"), ("AUTH", "f0 00"))
+        table = (*STRANGE, ("DISCONNECT", "e0 00"), ("AUTH", "f0 00")) if self.version == 4 else STRANGE_5
         for name, spelling in table:
             with self.case(name):
                 peer = self.accept()

@@ -42,6 +42,14 @@ class VerbTests(ServiceTestCase):
         self.world.run(service.publish("t", b"3", 1))
         self.assertEqual(len(self.got), 3)
 
+    def test_shown(self) -> None:
+        """
+        A service says who it is, and what it is at; its connection says who it is.
+        """
+        service = self.service()
+        self.assertEqual(repr(service), "<MQTTClientService 'me': connected>")
+        self.assertEqual(repr(service.client), "<MQTTClient 'me'>")
+
     def test_before_the_start(self) -> None:
         """
         What is asked before there is a connection is done when there is one: subscriptions first, then the publishes in
@@ -647,6 +655,15 @@ class OptionTests(ServiceTestCase):
                 with self.assertRaises(error) as caught:
                     self.service(start=False, **options)
                 self.assertIn(words, str(caught.exception))
+
+    def test_headers(self) -> None:
+        """
+        Headers are for those servers that speak WebSocket; where none does they are a mistake.
+        """
+        headers = {"X-Token": "1"}
+        self.service(start=False, servers=["wss://a/live", "mqtts://a"], headers=headers)
+        with self.assertRaisesRegex(ValueError, "headers means nothing with mqtts://"):
+            self.service(start=False, servers=["mqtts://a", "mqtts://b"], headers=headers)
 
     def test_session_expiry(self) -> None:
         """

@@ -18,7 +18,7 @@ from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.errors import ConnectionClosed, MQTTError
 from txmqtt.codec.properties import Properties
 from txmqtt.net.addresses import Address, TLSOption, endpoint_for
-from txmqtt.net.arguments import check_properties, payload_bytes, qos_number, topic_bytes
+from txmqtt.net.arguments import check_callback, check_properties, payload_bytes, qos_number, topic_bytes
 from txmqtt.net.asking import Asking
 from txmqtt.net.receiving.receivers import Callback
 from txmqtt.net.request_verbs import RequestVerbs
@@ -32,7 +32,7 @@ from txmqtt.service.client.lifecycle import Lifecycle, Plan, Store
 from txmqtt.service.client.outbox import POLICIES, REFUSE
 from txmqtt.service.client.phases import Phase
 from txmqtt.service.client.retry import Retry
-from txmqtt.service.client.servers import Server, Servers
+from txmqtt.service.client.servers import Server, Servers, is_web
 from txmqtt.session.outgoing import Outbound
 
 #: How long a server keeps the session of a client that is to begin anew with each start of its program, seconds: long
@@ -72,7 +72,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         @param reactor: Twisted's, unless given.
         @param tls: how to speak TLS where a URL asks for it: C{TLS}, or a callable that gives one, or a Deferred of
             one, before each attempt. The files that it names are read again when they have changed.
-        @param proxy: see C{connect}; likewise C{headers}.
+        @param proxy: see C{connect}; likewise C{headers}, which are for those of the servers that speak WebSocket.
         @param seconds: a clock that never jumps, seconds; None: the system's, or that of a C{Clock}.
         @param store: the file that keeps what is promised: publishes that are not acknowledged, QoS 2 messages that are
             not finished, subscriptions. One file is one session.
@@ -119,14 +119,18 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         self.version = settings.version
         self._clock = reactor
 
+        known = Servers(servers, follow_redirects, tls is not None)
+        web = any(is_web(each) for each in known.all())
+
         def reach(server: Server, tls: TLSOption | None) -> Address:
-            return endpoint_for(reactor, server, tls=tls, proxy=proxy, headers=headers)
+            said = headers if is_web(server) or not web else None  # they are for one of the others
+            return endpoint_for(reactor, server, tls=tls, proxy=proxy, headers=said)
 
         plan = Plan(
             reactor,
             seconds,
             settings,
-            Servers(servers, follow_redirects, tls is not None),
+            known,
             reach,
             tls,
             retry or Retry(),
@@ -150,6 +154,9 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
         workers: Any = getattr(reactor, "make_worker", ThreadWorker)  # a test's reactor has no threads
         made: Store = ClientStore(fspath(store), reactor, seconds=seconds, workers=workers)
         return made
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.client_id!r}: {self.phase.value}>"
 
     @property
     def client_id(self) -> str:
@@ -175,8 +182,7 @@ class MQTTClientService(Lifecycle, Asking, RequestVerbs):
 
     @on_message.setter
     def on_message(self, callback: Callback | None) -> None:
-        if callback is not None and not callable(callback):
-            raise TypeError(f"on_message is {callback!r}; expected a callable or None")
+        check_callback("on_message", callback)
         self.state.handlers.otherwise = callback
 
     @property

@@ -107,6 +107,13 @@ class Servers:
         return _elsewhere(self._servers[self._at], error.server_reference or "", self._secure)
 
 
+def is_web(server: Server) -> bool:
+    """
+    Whether it speaks WebSocket, as far as its address says.
+    """
+    return isinstance(server, str) and server.lower().startswith(("ws://", "wss://"))
+
+
 def shown(server: Server) -> str:
     """
     A server for the log: user and password stay out of it.
