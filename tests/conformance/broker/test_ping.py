@@ -27,7 +27,7 @@ class PingTests(BrokerCase):
                 peer.silence()
 
     @states("MQTT311-2.2.2-2", "MQTT5-2.1.3-1", "MQTT311 3.12", "MQTT5 3.12")
-    def test_malformed(self) -> None:
+    def test_nothing_in_it(self) -> None:
         """
         A PINGREQ has no flags and nothing in it; one that has ends the connection.
         """

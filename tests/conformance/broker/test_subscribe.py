@@ -283,18 +283,35 @@ class GrantTests(BrokerCase):
     @states("MQTT5-3.8.3-3")
     def test_no_local(self) -> None:
         """
-        A subscriber that asks for it does not get what it has published itself, also when its session goes on.
+        A subscriber that asks for it does not get what it has published itself, at any QoS.
+        """
+        for keep in (False, True):
+            for qos in range(3):
+                with self.case(f"QoS {qos}, {'kept' if keep else 'not kept'}"):
+                    peer = self.connect("a", keep=keep)
+                    peer.subscribe("t", qos=qos, no_local=True)
+                    peer.subscribe("u", qos=qos)
+                    peer.publish("t", b"mine", qos)
+                    peer.publish("u", b"mine", qos)
+                    self.connect("b").publish("t", b"another's", qos)
+                    found = [(each.topic, each.payload) for each in peer.messages()]
+                    self.assertEqual(found, [(b"u", b"mine"), (b"t", b"another's")])
+                    peer.leave()
+
+    @states("MQTT5-3.8.3-3")
+    def test_no_local_later(self) -> None:
+        """
+        It is who has published that counts, not on which connection.
         """
         peer = self.connect("a", keep=True)
         peer.subscribe("t", qos=1, no_local=True)
-        peer.subscribe("u", qos=1)
-        for present in (True, None):
-            peer.publish("t", b"mine", 1)
-            peer.publish("u", b"mine", 1)
-            self.connect("b").publish("t", b"another's", 1)
-            self.assertEqual([(x.topic, x.payload) for x in peer.messages()], [(b"u", b"mine"), (b"t", b"another's")])
-            peer.leave()
-            peer = self.connect("a", keep=True, present=present)
+        peer.say(Publish(b"t", b"mine", 1, packet_id=9))
+        peer.drop()
+        again = self.connect("a", keep=True, present=True)
+        again.silence()
+        again.publish("t", b"mine", 1)
+        self.connect("b").publish("t", b"another's", 1)
+        self.assertEqual([each.payload for each in again.messages()], [b"another's"])
 
     @states("MQTT5-3.8.3-4")
     def test_no_local_shared(self) -> None:

@@ -143,6 +143,21 @@ class DollarTests(BrokerCase):
         self.wait(1)
         self.assertTrue(watcher.messages())
 
+    @states("MQTT311-4.7.2-1", "MQTT5-4.7.2-1")
+    def test_of_clients(self) -> None:
+        """
+        So it is where a client publishes to a topic that begins with $; who names it gets it.
+        """
+        knows = self.connect("k")
+        knows.subscribe("$t/#")
+        watcher = self.connect("w")
+        watcher.subscribe("#", "+/#", "+/a", "+/+")
+        self.connect("p").publish("$t/a", b"x")
+        if not knows.messages():
+            self.only_ours("it passes on nothing to such topics")
+            self.fail("who names the topic does not get it")
+        watcher.silence()
+
     @states("MQTT311 4.7.2", "MQTT5 4.7.2")
     def test_not_for_clients(self) -> None:
         """
