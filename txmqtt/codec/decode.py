@@ -292,7 +292,7 @@ def _too_large(size: int, limit: int) -> RemoteProtocolError:
 
 
 def _check_unexplained(packet: Packet) -> None:
-    if isinstance(packet, Ack | Suback | Unsuback | Auth):
+    if isinstance(packet, (Ack, Suback, Unsuback, Auth)):
         said = packet.properties
         if said is not None and (said.reason_string is not None or said.user_properties):
             raise RemoteProtocolError(f"{NAMES[packet.kind]} explains itself, and was asked not to")

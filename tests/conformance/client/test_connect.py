@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from tests.conformance.case import ClientCase
 from tests.conformance.states import states
-from txmqtt import ConnectionClosed, Properties, Refused, Will
+from txmqtt import Authenticator, ConnectionClosed, Properties, Refused, Will
 from txmqtt.codec.constants import CONNECT, PINGREQ
 from txmqtt.codec.packets import Connack, Pingresp
 
@@ -179,6 +179,44 @@ class ConnectTests(ClientCase):
             self.assertRaises(ValueError, self.listen, **{name: wrong})
         for problem in (Properties(request_problem_information=2), Properties(request_response_information=2)):
             self.assertRaises(ValueError, self.listen, properties=problem)
+
+    @states("MQTT5 3.1.2.11")
+    def test_misplaced_properties(self) -> None:
+        """
+        What has no place in CONNECT, or has an option of its own, is refused as a property before anything is sent.
+        """
+        for wrong in (
+            Properties(authentication_method="m"),
+            Properties(authentication_data=b"d"),
+            Properties(receive_maximum=1),
+            Properties(topic_alias=1),
+            Properties(reason_string="a"),
+            Properties(will_delay_interval=1),
+            Properties(server_keep_alive=1),
+        ):
+            with self.case(repr(wrong)):
+                self.assertRaises(ValueError, self.listen, properties=wrong)
+
+    @states("MQTT311 3.1.2.11", "MQTT31 3.1")
+    def test_no_properties_before_5(self) -> None:
+        """
+        Before 5.0 there are no properties, no expiry, no aliases and no proofs; who wants them is refused.
+        """
+        for name, value in (
+            ("properties", Properties(user_properties=(("a", "b"),))),
+            ("session_expiry", 5),
+            ("topic_aliases", 1),
+            ("topic_alias_maximum", 1),
+            ("authentication", Authenticator),
+        ):
+            with self.case(name):
+                self.assertRaises(ValueError, self.listen, **{name: value})
+        peer = self.accept()
+        said = Properties(content_type="a")
+        self.assertRaises(ValueError, self.client.publish, "t", properties=said)
+        self.assertRaises(ValueError, self.client.subscribe, "t", no_local=True)
+        self.assertRaises(ValueError, self.client.disconnect, 0, Properties(reason_string="a"))
+        peer.silence()
 
 
 class KeepAliveTests(ClientCase):

@@ -19,6 +19,7 @@ SAYABLE = {
     "PUBCOMP": (0x70, "02 0001"),
     "PINGRESP": (0xD0, "00"),
 }
+ACKS = ("PUBACK", "PUBREC", "PUBREL", "PUBCOMP")
 ONLY_4 = {"SUBACK": (0x90, "03 0001 00"), "UNSUBACK": (0xB0, "02 0001")}
 ONLY_5 = {
     "SUBACK": (0x90, "04 0001 00 00"),
@@ -156,7 +157,9 @@ class PacketIdTests(ClientCase):
         table = {**SAYABLE, **(ONLY_4 if self.version == 4 else ONLY_5)}
         said = {name: f"{first:02x} {rest.replace('0001', '0000')}" for name, (first, rest) in table.items()}
         said["PUBLISH"] = '32 [ "t" 0000 ]' if self.version == 4 else '32 [ "t" 0000 [] ]'
-        for name in ("PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBACK", "UNSUBACK"):
+        if self.version == 5:
+            said.update({f"{name} with a reason": f"{SAYABLE[name][0]:02x} [ 0000 00 ]" for name in ACKS})
+        for name in said.keys() - {"PINGRESP", "DISCONNECT", "AUTH"}:
             with self.case(name):
                 peer = self.accept()
                 peer.say(said[name])

@@ -175,6 +175,32 @@ class SendingTests(ClientCase):
             peer.say(Ack(PUBACK, packet.packet_id))
 
 
+class OldTests(ClientCase):
+    """
+    MQTT 3.1.
+    """
+
+    @states("MQTT31 3.3", "MQTT31 3.6", "MQTT31 4.1")
+    def test_exchanges(self) -> None:
+        """
+        The exchanges of 3.1 are those of 3.1.1, and what is sent again is marked with DUP.
+        """
+        peer = self.accept(clean_start=False, keep_alive=0, resend_interval=5)
+        self.ignore(self.client.publish("t", b"x", 1), self.client.publish("t", b"y", 2, True))
+        peer.expect("32 [ \"t\" 0001 'x' ]")
+        peer.expect("35 [ \"t\" 0002 'y' ]")
+        self.wait(6)
+        peer.expect("3a [ \"t\" 0001 'x' ]")
+        peer.expect("3d [ \"t\" 0002 'y' ]")
+        peer.say("40 02 0001", "50 02 0002")
+        peer.expect("62 02 0002")
+        peer.say("70 02 0002", "3a [ \"t\" 0003 'z' ]", "3c [ \"t\" 0004 'z' ]", "6a 02 0004")
+        peer.expect("40 02 0003")
+        peer.expect("50 02 0004")
+        peer.expect("70 02 0004")
+        peer.silence()
+
+
 class TakingTests(ClientCase):
     @states("MQTT311-3.3.4-1", "MQTT5-3.3.4-1", "MQTT311-4.5.0-2", "MQTT5-4.5.0-2")
     def test_answers(self) -> None:
