@@ -40,6 +40,48 @@ KNOWN: dict[str, tuple[str, dict[str, str]]] = {
             "test_will.DelayTests.test_no_session": (
                 "A will whose delay is longer than its session is never published where the session ends with the "
                 "connection. The standard has it published then (3.1.2-8)."
+            "test_ping.PingTests.test_nothing_in_it": (
+                "A PINGREQ with flags is answered. The standards want the connection closed (MQTT311-2.2.2-2, "
+                "MQTT5-2.1.3-1)."
+            ),
+            "test_subscribe.GrantTests.test_no_local_shared": (
+                "No Local is granted with a shared subscription. The standard calls that a Protocol Error (3.8.3-4)."
+            ),
+            "test_subscribe.SeveralTests.test_overlapping": (
+                "On 3.1.1 a message that several subscriptions match comes at the QoS of one of them, not at the "
+                "highest that was granted, as the standard wants (3.3.5-1)."
+            ),
+            "test_qos_flows.SenderTests.test_sent_does_not_expire": (
+                "A QoS 2 message that was sent, but not acknowledged, expires. The standard says that it does not "
+                "(4.3.3-7)."
+            ),
+            "test_qos_flows.ReceiverTests.test_qos_2_often": (
+                "Who sends a QoS 2 message a third time before its PUBREL is disconnected. The standard wants each "
+                "copy answered with PUBREC (MQTT311-4.3.3-2, MQTT5-4.3.3-10)."
+            ),
+            "test_sessions.EverybodyTests.test_many_at_once": (
+                "Of 60 QoS 2 messages that a 3.x client sends at once, all are acknowledged, and 20 arrive. What is "
+                "acknowledged must arrive (MQTT311-4.5.0-1), and 3.x has no Receive Maximum to tell the client of."
+            ),
+            "test_shared.FilterTests.test_empty_name": (
+                "$share//t is granted. The standard wants a share name that is not empty (4.8.2-1)."
+            ),
+            "test_shared.FilterTests.test_bad_filter": (
+                "$share/g, in which no filter follows the share name, is granted, against the standard (4.8.2-2)."
+            ),
+            "test_shared.MemberTests.test_nothing_retained": (
+                "Who joins a shared subscription is sent what is retained. The standard says that it is not (4.8.2)."
+            ),
+            "test_flow_control.SenderTests.test_one_for_one": (
+                "After some PUBACKs one message more is under way than the client's Receive Maximum allows (4.9.0-2)."
+            ),
+            "test_flow_control.SenderTests.test_each_connection_anew": (
+                "What is sent again to a client that comes back with a smaller Receive Maximum is sent all at once, "
+                "whatever that is. The standard allows no more than it (4.9.0-1)."
+            ),
+            "test_flow_control.ReceiverTests.test_as_many_as_allowed": (
+                "A client that has more exchanges under way than the broker said is answered with PUBREC 0x97. The "
+                "standard wants it disconnected with 0x93 (3.3.4)."
             ),
         },
     ),

@@ -166,15 +166,6 @@ class EntryTests(RiddleCase):
         peer.say(Disconnect())
         peer.closed()
 
-    @states("MQTT5 3.1.2.11.10")
-    def test_data_without_method(self) -> None:
-        """
-        Data to prove who one is are an error where no way is named.
-        """
-        peer = self.dial()
-        peer.say('10 [ "MQTT" 05 02 0000 [ 16 "joe" ] "a" ]')
-        peer.closed(0x82)
-
 
 class AgainTests(RiddleCase):
     @states("MQTT5 4.12.1", "MQTT5-4.12.0-2", "MQTT5-4.12.0-5")
