@@ -40,6 +40,7 @@ KNOWN: dict[str, tuple[str, dict[str, str]]] = {
             "test_will.DelayTests.test_no_session": (
                 "A will whose delay is longer than its session is never published where the session ends with the "
                 "connection. The standard has it published then (3.1.2-8)."
+            ),
             "test_ping.PingTests.test_nothing_in_it": (
                 "A PINGREQ with flags is answered. The standards want the connection closed (MQTT311-2.2.2-2, "
                 "MQTT5-2.1.3-1)."
