@@ -168,8 +168,9 @@ class ExpiryTests(BrokerCase):
         """
         for properties in NO_EXPIRY:
             with self.case(f"{properties}"):
-                self.connect("a", clean=False, present=False, **properties).drop()
-                self.connect("a", clean=False, present=False).leave()
+                self.connect("fleeting", clean=False, present=False, **properties).drop()
+                self.wait(0.5)  # until that has been noticed
+                self.connect("fleeting", clean=False, present=False).leave()
 
     @states("MQTT5 3.1.2.11.2")
     def test_the_latest_interval_counts(self) -> None:
