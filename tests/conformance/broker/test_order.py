@@ -41,25 +41,27 @@ class OrderTests(BrokerCase):
         """
         Who listens gets the messages of a topic in the order in which they were published, at each QoS.
         """
+        publisher = self.connect("p")
         for published in range(3):
             for granted in range(3):
                 with self.case(f"published with {published}, granted {granted}"):
                     watcher = self.connect("w")
                     watcher.subscribe("t", qos=granted)
-                    self.publish(self.connect("p"), bodies(_MANY), published)
+                    self.publish(publisher, bodies(_MANY), published)
                     self.assertEqual([each.payload for each in watcher.messages()], bodies(_MANY))
+                    watcher.leave()
 
     @states("MQTT311-4.6.0-5", "MQTT311-4.6.0-6", "MQTT5-4.6.0-5", "MQTT5-4.6.0-6")
     def test_later(self) -> None:
         """
         Who comes back gets what waited in the order in which it was published, and what is new behind it.
         """
+        publisher = self.connect("p")
         for qos in (1, 2):
             with self.case(f"QoS {qos}"):
                 watcher = self.connect("w", keep=True)
                 watcher.subscribe("t", qos=qos)
                 watcher.leave()
-                publisher = self.connect("p")
                 self.publish(publisher, bodies(_MANY), qos)
                 watcher = self.connect("w", keep=True)
                 self.publish(publisher, bodies(5, _MANY), qos)
@@ -71,11 +73,11 @@ class OrderTests(BrokerCase):
         """
         What is sent again after a break comes in its first order, before what had not been sent.
         """
+        publisher = self.connect("p")
         for qos in (1, 2):
             with self.case(f"QoS {qos}"):
                 watcher = self.connect("w", keep=True)
                 watcher.subscribe("t", qos=qos)
-                publisher = self.connect("p")
                 self.publish(publisher, bodies(_MANY), qos)
                 first = [watcher.expect(PUBLISH).payload for _ in range(10)]
                 self.assertEqual(first, bodies(10))

@@ -192,15 +192,18 @@ class SenderTests(BrokerCase):
         """
         An acknowledgement that refuses a message settles it: it is not sent again, and there is no PUBREL.
         """
+        publisher = self.connect("p")
         for qos, answer in ((1, PUBACK), (2, PUBREC)):
             for reason in (0x80, 0x87, 0x97):
                 with self.case(f"QoS {qos}, {reason:#04x}"):
                     peer = self.watcher(qos)
-                    self.connect("p").publish("t", b"x", qos)
+                    publisher.publish("t", b"x", qos)
                     message = peer.expect(PUBLISH, qos=qos)
                     peer.say(Ack(answer, message.packet_id, reason))
                     peer.silence()
-                    self.again(peer).silence()
+                    peer = self.again(peer)
+                    peer.silence()
+                    peer.drop()
 
     @states("MQTT5-4.3.3-7")
     def test_sent_does_not_expire(self) -> None:

@@ -143,6 +143,7 @@ class MemberTests(BrokerCase):
         """
         A member that unsubscribes, or whose session ends, gets nothing more, and the others all.
         """
+        publisher = self.connect("p")
         for name in ("unsubscribes", "leaves"):
             with self.case(name):
                 first, second = (self.connect(each) for each in ("a", "b"))
@@ -152,7 +153,6 @@ class MemberTests(BrokerCase):
                     first.leave()
                 else:
                     self.assertEqual(first.unsubscribe("$share/g/t"), [0])
-                publisher = self.connect("p")
                 for _ in range(4):
                     publisher.publish("t", b"x", 1)
                 self.assertEqual(len(second.messages()), 4)
@@ -160,6 +160,7 @@ class MemberTests(BrokerCase):
                     first.silence()
                     self.assertEqual(first.unsubscribe("$share/g/t"), [0x11])
                 second.leave()
+                first.drop()
 
     @states("MQTT5 4.8.2")
     def test_not_the_same(self) -> None:
@@ -229,11 +230,12 @@ class MemberTests(BrokerCase):
         """
         If that member's session ends, the message goes to nobody else.
         """
+        publisher = self.connect("p")
         for answered in (True, False):
             for how in ("time over", "begins anew"):
                 with self.case(f"{'after' if answered else 'before'} PUBREC, {how}"):
                     (member,) = self.members("a", expiry=1)
-                    self.connect("p").publish("t", b"x", 2)
+                    publisher.publish("t", b"x", 2)
                     packet_id = member.expect(PUBLISH, payload=b"x", qos=2).packet_id
                     if answered:
                         member.say(Ack(PUBREC, packet_id))
@@ -242,11 +244,14 @@ class MemberTests(BrokerCase):
                     member.drop()
                     if how == "time over":
                         self.wait(3)
-                    self.connect("a", clean=how == "begins anew", present=False).silence()
+                    again = self.connect("a", clean=how == "begins anew", present=False)
+                    again.silence()
+                    again.leave()
                     other.silence()
-                    self.connect("p").publish("t", b"y", 2)
+                    publisher.publish("t", b"y", 2)
                     self.assertEqual([each.payload for each in other.messages()], [b"y"])
                     other.unsubscribe("$share/g/t")
+                    other.leave()
 
     @states("MQTT5-4.8.2-6")
     def test_refused(self) -> None:
