@@ -12,7 +12,6 @@ from typing import Final
 
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import MAX_PACKET, MQTT5
-from txmqtt.codec.errors import LocalProtocolError
 from txmqtt.codec.packets import Disconnect
 from txmqtt.codec.properties import Properties
 from txmqtt.session.sink import Link
@@ -161,7 +160,7 @@ class Voice:
     def _goodbye(self, reason: int, properties: Properties | None) -> bytes:
         """
         DISCONNECT, without what only explains it where the peer takes no packet of that size [MQTT5-3.14.2-3]
-        [MQTT5-3.14.2-4].
+        [MQTT5-3.14.2-4]; where it takes next to nothing, without anything: who leaves can't be kept by that.
 
         @raise LocalProtocolError: it cannot be said.
         """
@@ -169,8 +168,8 @@ class Voice:
         if len(frame) > self.send_limit and properties is not None:
             bare = Properties(session_expiry_interval=properties.session_expiry_interval)
             frame = encode.packet(Disconnect(reason, bare), self.version)
-        if len(frame) > self.send_limit:
-            raise LocalProtocolError(f"DISCONNECT of {len(frame)} bytes; the peer takes {self.send_limit} at most")
+            if len(frame) > self.send_limit:
+                frame = encode.packet(Disconnect(reason), self.version)
         return frame
 
     def lost(self) -> None:
