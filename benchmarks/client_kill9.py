@@ -106,7 +106,11 @@ class Hunt:
         else:
             self._run(PATIENCE, self._look, "the program to begin")
             self._traffic(self._random.choice((0.05, 0.2, 0.5, 1.0)) * self._random.uniform(0.5, 1.5))
+            if self._forgetful:  # there must be something to forget: promises that nobody acknowledges
+                os.kill(self._broker.pid, signal.SIGSTOP)
+                self._run(0.3)
         self.kill()
+        os.kill(self._broker.pid, signal.SIGCONT)
 
     def _traffic(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -10,8 +10,12 @@ import sys
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from typing import Any, cast
 
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.python.usage import UsageError
@@ -90,6 +94,23 @@ class ProcessTests(SynchronousTestCase):
         with self.assertRaises(CannotListen) as caught:
             self.process(bad).privilegedStartService()
         self.assertEqual(self.shown(caught.exception), "mqtt-broker: cannot listen on fake: Address already in use\n")
+
+    def test_signals_from_the_first_moment(self) -> None:
+        """
+        Whoever sees that a port is open may send SIGHUP or SIGUSR1: both are heeded by then, and do not kill.
+        """
+        heeded: list[set[int]] = []
+
+        class Watched(FakeEndpoint):
+            def listen(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+                heeded.append(set(handlers))
+                return super().listen(protocolFactory)
+
+        handlers = self.handlers
+        made = self.process(Watched())
+        made.watch(cast(Any, Service()))
+        made.privilegedStartService()
+        self.assertEqual(heeded, [{signal.SIGHUP, signal.SIGUSR1}])
 
     def test_store(self) -> None:
         """

@@ -89,8 +89,9 @@ class BrokerProcess(MultiService):
 
     def privilegedStartService(self) -> None:
         """
-        See C{IService}.
+        See C{IService}: the listeners open their ports here.
         """
+        self._heed_more_signals()
         try:
             MultiService.privilegedStartService(self)
         except CannotListen:
@@ -101,7 +102,6 @@ class BrokerProcess(MultiService):
         """
         See C{IService}: by now the process is who it will be.
         """
-        self._heed_more_signals()
         try:
             self._make_directory()
             MultiService.startService(self)
