@@ -161,7 +161,7 @@ class ChangeTests(SynchronousTestCase):
         changes nothing.
         """
         text = self.broker.path.read_text()
-        self.addCleanup(self.broker.again)
+        self.addCleanup(self.broker.read_again)
         self.addCleanup(self.broker.path.write_text, text)
         olaf = self.guest("field", "olaf", *OLAF, version=MQTT311)
         ann = self.guest("garden", "ann", *ANN)
