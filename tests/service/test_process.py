@@ -107,10 +107,13 @@ class ProcessTests(SynchronousTestCase):
                 return super().listen(protocolFactory)
 
         handlers = self.handlers
-        made = self.process(Watched())
-        made.watch(cast(Any, Service()))
-        made.privilegedStartService()
-        self.assertEqual(heeded, [{signal.SIGHUP, signal.SIGUSR1}])
+        for start in (BrokerProcess.privilegedStartService, BrokerProcess.startService):  # as twistd begins, and twist
+            handlers.clear()
+            heeded.clear()
+            made = self.process(Watched())
+            made.watch(cast(Any, Service()))
+            start(made)
+            self.assertEqual(heeded, [{signal.SIGHUP, signal.SIGUSR1}])
 
     def test_store(self) -> None:
         """

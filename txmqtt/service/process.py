@@ -102,6 +102,7 @@ class BrokerProcess(MultiService):
         """
         See C{IService}: by now the process is who it will be.
         """
+        self._heed_more_signals()  # twist, unlike twistd, begins here
         try:
             self._make_directory()
             MultiService.startService(self)
