@@ -44,13 +44,28 @@ class FullTests(ServiceTestCase):
         self.assertEqual([message.payload for message in seen], [b"3", b"4"])
         self.assertEqual(service.outbox.dropped, 3)
 
+    def test_dropped_and_published_again(self) -> None:
+        """
+        Whoever hears that his message made room finds the newer one in its place, and may publish once more.
+        """
+        service = self.service(start=False, max_queued_messages=1, queue_full="drop_oldest")
+        seen = self.world.watch("t")
+        service.publish("t", b"old", 1).addErrback(lambda _: service.publish("t", b"again", 1))
+        newer = service.publish("t", b"newer", 1)
+        self.failureResultOf(newer, LocalProtocolError)
+        service.startService()
+        self.world.flush()
+        self.assertEqual([message.payload for message in seen], [b"again"])
+
     def test_larger_than_the_queue(self) -> None:
         """
-        What would not fit into an empty queue drops nothing for good but is refused.
+        What would not fit into an empty queue is refused, and drops nothing.
         """
         service = self.service(start=False, max_queued_bytes=1_000, queue_full="drop_oldest")
+        waiting = service.publish("t", b"x", 1)
         self.failureResultOf(service.publish("t", b"x" * 1_000, 1), LocalProtocolError)
-        self.assertEqual(service.outbox.refused, 1)
+        self.assertEqual((service.outbox.refused, service.outbox.dropped), (1, 0))
+        self.assertNoResult(waiting)
 
     def test_wait(self) -> None:
         """
@@ -159,6 +174,21 @@ class LifetimeTests(ServiceTestCase):
             self.successResultOf(service.publish("t", b"", 0, lifetime=5))
         self.successResultOf(service.whenIdle())
         self.world.run(service.publish("t", b"", 1))
+
+    def test_one_cancels_the_other(self) -> None:
+        """
+        Whoever hears that one has expired may cancel another that has, and those that still wait keep their time.
+        """
+        service = self.service(start=False)
+        first = service.publish("t", b"", 1, lifetime=2)
+        second = service.publish("t", b"", 1, lifetime=2)
+        third = service.publish("t", b"", 1, lifetime=5)
+        first.addErrback(lambda _: second.cancel())
+        self.world.advance(3)
+        self.failureResultOf(second, CancelledError)
+        self.assertNoResult(third)
+        self.world.advance(3)
+        self.failureResultOf(third, LocalProtocolError)
 
     def test_not_told_to_the_server(self) -> None:
         """

@@ -149,11 +149,16 @@ class Outbox:
                 self._line.append(item)
                 self._watch()
                 return
-            while self._policy == DROP_OLDEST and not self._room(item) and self._drop():
-                pass
-            if not self._room(item):
-                self.refused += 1
-                raise LocalProtocolError("the queue of outgoing messages is full", reasons.QUOTA_EXCEEDED)
+            dropped = self._make_room(item) if self._policy == DROP_OLDEST and self._fits(item) else []
+            try:
+                if not self._room(item):
+                    self.refused += 1
+                    raise LocalProtocolError("the queue of outgoing messages is full", reasons.QUOTA_EXCEEDED)
+                self._post(item)
+            finally:  # whoever is told may publish again, and finds the books in order
+                for oldest in dropped:
+                    self._end(oldest, reasons.QUOTA_EXCEEDED, "newer messages took its place in a full queue")
+            return
         self._post(item)
 
     def _fits(self, item: Outbound) -> bool:
@@ -168,19 +173,20 @@ class Outbox:
         blocked = client is None or client.session.phase != OPEN or client.session.blocked
         return self._state.outgoing.room(item.message.size, blocked)
 
-    def _drop(self) -> bool:
+    def _make_room(self, item: Outbound) -> list[Outbound]:
         """
-        Make room: what has waited longest goes.
+        What has waited longest goes, until there is room.
+
+        @return: it.
         """
         outgoing = self._state.outgoing
-        waiting = outgoing.waiting
-        if waiting is None:
-            return False
-        oldest = waiting[0]
-        outgoing.withdraw(oldest)
-        self.dropped += 1
-        self._end(oldest, reasons.QUOTA_EXCEEDED, "newer messages took its place in a full queue")
-        return True
+        dropped: list[Outbound] = []
+        while outgoing.waiting is not None and not self._room(item):
+            oldest = outgoing.waiting[0]
+            outgoing.withdraw(oldest)
+            dropped.append(oldest)
+        self.dropped += len(dropped)
+        return dropped
 
     def _post(self, item: Outbound) -> None:
         state = self._state
@@ -277,16 +283,19 @@ class Outbox:
         now = self._clock.seconds()
         outgoing = self._state.outgoing
         timed = 0
+        expired: list[Outbound] = []
         for item in [*(outgoing.waiting or ()), *self._line]:
             if 0.0 < item.until <= now or (item.message.expired(now) and not item.sent):
                 if not outgoing.withdraw(item):
                     self._line.remove(item)
-                self.expired += 1
-                self._end(item, reasons.UNSPECIFIED_ERROR, "it expired before it could be sent")
+                expired.append(item)
             elif item.until or item.message.expires_at:
                 timed += 1
         if timed:
             self._arm()
+        self.expired += len(expired)
+        for item in expired:  # after the books: whoever is told may cancel another of them
+            self._end(item, reasons.UNSPECIFIED_ERROR, "it expired before it could be sent")
         self._vacated()
 
     def _end(self, item: Outbound, reason: int, why: str) -> None:
