@@ -13,7 +13,7 @@ from pathlib import Path
 import txmqtt
 from tests.fuzz.campaign import Outcome, run
 from tests.fuzz.harness import Harness
-from tests.fuzz.harnesses import HARNESSES
+from tests.fuzz.harnesses import NAMES, find
 
 _FOLDER = Path("build", "fuzz")
 #: The end of a log, that says what went wrong, lines.
@@ -26,7 +26,7 @@ def main() -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each harness runs [default: 60]")
-    parser.add_argument("--only", choices=HARNESSES, action="append", help="this one; may be repeated")
+    parser.add_argument("--only", choices=NAMES, action="append", help="this one; may be repeated")
     parser.add_argument("--jobs", type=int, default=1, help="so many run at a time [default: 1]")
     parser.add_argument("--folder", type=Path, default=_FOLDER, help=f"what is kept, and where [default: {_FOLDER}]")
     parser.add_argument("--seed", type=int, default=0, help="draw chance from this number, to run the same again")
@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="say what there is")
     options = parser.parse_args()
     if options.list:
-        print("\n".join(f"{each.name:<14} {each.words}" for each in HARNESSES.values()))
+        print("\n".join(f"{each.name:<14} {each.words}" for each in map(find, NAMES)))
         return 0
     if options.replay:
         return _replay(options.replay, options.only)
@@ -44,7 +44,7 @@ def main() -> int:
     if txmqtt.compiled:
         print("this is the compiled build, whose ways can't be seen: run it from the checkout")
         return 2
-    chosen = [HARNESSES[name] for name in options.only or HARNESSES]
+    chosen = [find(name) for name in options.only or NAMES]
     options.folder.mkdir(parents=True, exist_ok=True)
     outcomes = run(chosen, options.folder.resolve(), options.seconds, options.jobs, options.seed, _tell)
     failed = [outcome.name for outcome in outcomes if outcome.failed]
@@ -88,7 +88,8 @@ def _replay(files: list[Path], only: list[str] | None) -> int:
 
 
 def _harness_of(file: Path, only: list[str] | None) -> Harness | None:
-    return HARNESSES.get(only[0] if only else file.name.partition("-")[0])
+    name = only[0] if only else file.name.partition("-")[0]
+    return find(name) if name in NAMES else None
 
 
 if __name__ == "__main__":

@@ -135,7 +135,9 @@ def _quoted(token: bytes) -> str:
     """
     A token as a dictionary of libFuzzer has it.
     """
-    return '"' + "".join(chr(byte) if 32 < byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in token) + '"'
+    return (
+        '"' + "".join(chr(byte) if 32 < byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in token) + '"'
+    )
 
 
 def sow(harness: Harness, folder: Path) -> int:

@@ -21,9 +21,10 @@ def main() -> None:
     """
     _, name, *options = sys.argv
     with atheris.instrument_imports(include=[OURS], exclude=[f"{OURS}.testing"], enable_loader_override=False):
-        from tests.fuzz.harnesses import HARNESSES
+        from tests.fuzz.harnesses import find
+
+        harness = find(name)
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
-    harness = HARNESSES[name]
     mutate = harness.mutate
     more = {}
     if mutate is not None:

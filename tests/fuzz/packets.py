@@ -11,10 +11,38 @@ from random import Random
 from typing import Any, Final
 
 from txmqtt.codec import encode, reasons
-from txmqtt.codec.constants import AUTH, CONNACK, CONNECT, DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL
-from txmqtt.codec.constants import SUBACK, SUBSCRIBE, UNSUBACK, UNSUBSCRIBE
-from txmqtt.codec.packets import Ack, Auth, Connack, Connect, Disconnect, Packet, Pingreq, Pingresp, Publish, Suback
-from txmqtt.codec.packets import Subscribe, Subscription, Unsuback, Unsubscribe, Will
+from txmqtt.codec.constants import (
+    AUTH,
+    CONNACK,
+    CONNECT,
+    DISCONNECT,
+    PUBACK,
+    PUBCOMP,
+    PUBLISH,
+    PUBREC,
+    PUBREL,
+    SUBACK,
+    SUBSCRIBE,
+    UNSUBACK,
+    UNSUBSCRIBE,
+)
+from txmqtt.codec.packets import (
+    Ack,
+    Auth,
+    Connack,
+    Connect,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Pingresp,
+    Publish,
+    Suback,
+    Subscribe,
+    Subscription,
+    Unsuback,
+    Unsubscribe,
+    Will,
+)
 from txmqtt.codec.properties import WILL_PROPERTIES, Properties
 from txmqtt.codec.property_table import BINARY, PAIR, STRING, TABLE, VARINT, Law
 

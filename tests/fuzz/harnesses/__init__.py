@@ -1,21 +1,21 @@
 """
-All that is fuzzed, by name.
+All that is fuzzed, a module each.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Final
 
 from tests.fuzz.harness import Harness
-from tests.fuzz.harnesses.acl import ACL
-from tests.fuzz.harnesses.broker import BROKER
-from tests.fuzz.harnesses.client import CLIENT
-from tests.fuzz.harnesses.configuration import CONFIGURATION
-from tests.fuzz.harnesses.decoder import DECODER
-from tests.fuzz.harnesses.passwords import PASSWORDS
-from tests.fuzz.harnesses.proxy import PROXY
-from tests.fuzz.harnesses.websocket import WEBSOCKET
 
-HARNESSES: Final[dict[str, Harness]] = {
-    each.name: each for each in (DECODER, BROKER, CLIENT, WEBSOCKET, CONFIGURATION, PASSWORDS, ACL, PROXY)
-}
+NAMES: Final = ("decoder", "broker", "client", "websocket", "configuration", "passwords", "acl", "proxy", "store")
+
+
+def find(name: str) -> Harness:
+    """
+    The harness of this name; no other is imported, nor what it fuzzes.
+    """
+    harness = import_module(f"{__name__}.{name}").HARNESS
+    assert isinstance(harness, Harness)
+    return harness

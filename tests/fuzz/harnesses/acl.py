@@ -41,7 +41,9 @@ def _ask(rules: Rules, name: str | None, client_id: str) -> None:
         text = topic.decode()
         for action, answer in ((PUBLISH, user.may_publish(text)), (RECEIVE, user.may_receive(text))):
             expected = _first(concerning, ACTIONS[action], topic)
-            assert not plain or answer == expected, f"{name!r} may {ACTIONS[action]} {text!r}: {answer}; rules: {concerning}"
+            assert not plain or answer == expected, (
+                f"{name!r} may {ACTIONS[action]} {text!r}: {answer}; rules: {concerning}"
+            )
             assert not (answer and reserved(topic)) or any(
                 rule.allow and any(reserved(each.encode()) for each in rule.topics) for rule in concerning
             ), f"{name!r} sees {text!r}"
@@ -50,7 +52,9 @@ def _ask(rules: Rules, name: str | None, client_id: str) -> None:
         assert code in (1, 0x87)
         if code == 1 and plain:
             allowed = [each.encode() for rule in concerning if rule.allow for each in rule.topics]
-            assert any(overlap(each, filter) for each in allowed), f"{name!r} may subscribe to {filter!r}; rules: {concerning}"
+            assert any(overlap(each, filter) for each in allowed), (
+                f"{name!r} may subscribe to {filter!r}; rules: {concerning}"
+            )
 
 
 def acl(data: bytes) -> None:
@@ -88,7 +92,7 @@ def _tokens() -> Iterator[bytes]:
     yield from (b"\ntopic ", b"\nuser ann\n", b"\npattern ", b"topic deny ", b" ", b"\t", b"\n")
 
 
-ACL: Final = Harness(
+HARNESS: Final = Harness(
     "acl",
     "a mosquitto's rules are read, or the line that is wrong is named, and the answers are what the rules say",
     acl,

@@ -1,5 +1,5 @@
 """
-A whole broker in memory, and up to four clients that say anything: it says nothing wrong, keeps its bounds, and goes on.
+A whole broker in memory, and four clients that say anything: it says nothing wrong, keeps its bounds, and goes on.
 
 An input is a byte that chooses the limits, and a script. C{ASK} is what happens to the broker itself: a message of its
 own, a restart.
@@ -80,7 +80,9 @@ _TIMES: Final = (1, 2, 3, 5, 8, 12, 20, 30)
 def _policy(how: int) -> Policy:
     policy = replace(_POLICY, queue_full=_FULL[how & 7], shared_strategy=_STRATEGIES[how >> 3 & 3])
     if how & 0x20:
-        policy = replace(policy, publish_rate=2.0, byte_rate=500.0, refused_publish="disconnect", retain_available=False)
+        policy = replace(
+            policy, publish_rate=2.0, byte_rate=500.0, refused_publish="disconnect", retain_available=False
+        )
         policy = replace(policy, max_qos=1, check_payload_format=True, max_message_expiry=5, other_user="discard")
     return policy
 
@@ -152,7 +154,7 @@ class _Strangers:
             stranger = _Stranger()
             world = self._world
             endpoint = world.endpoint("192.0.2.7" if number else "127.0.0.1")
-            endpoint.connect(Factory.forProtocol(lambda: stranger))  # type: ignore[arg-type]
+            endpoint.connect(Factory.forProtocol(lambda: stranger))
             world.flush()
             found = self._people[number] = stranger, world.connections[-1]
             self._everybody.append(stranger)
@@ -204,7 +206,9 @@ class _Strangers:
     def _ask(self, step: Step) -> None:
         world = self._world
         if step.amount < 5:
-            world.run(world.broker.publish("a/b", b"x" * 30, step.who % 3, step.amount == 4), within=_POLICY.hold_seconds)
+            world.run(
+                world.broker.publish("a/b", b"x" * 30, step.who % 3, step.amount == 4), within=_POLICY.hold_seconds
+            )
         else:
             world.restart(sessions=step.amount != 6, goodbye=step.amount != 7)
 
@@ -290,7 +294,8 @@ def broker(data: bytes) -> None:
 
 def _seeds() -> Iterator[bytes]:
     hello = [
-        Step(SAY, who, 0, encode.packet(Connect("ab"[who], version, who == 0), version)) for who, version in ((0, 5), (1, 4))
+        Step(SAY, who, 0, encode.packet(Connect("ab"[who], version, who == 0), version))
+        for who, version in ((0, 5), (1, 4))
     ]
     for number, (_, version, spelling, packet) in enumerate(GOOD):
         said = Step(SAY, number & 1, 0, spell(spelling))
@@ -300,10 +305,12 @@ def _seeds() -> Iterator[bytes]:
             yield bytes((number & 0x7F,)) + script.written((*hello, said))
     for number, (_, version, spelling, _) in enumerate(BAD):
         if version in (0, 4) and number % 5 == 0:
-            yield b"\0" + script.written((*(hello if version else ()), Step(SAY, 1 if version else 2, 0, spell(spelling))))
+            yield b"\0" + script.written(
+                (*(hello if version else ()), Step(SAY, 1 if version else 2, 0, spell(spelling)))
+            )
 
 
-BROKER: Final = Harness(
+HARNESS: Final = Harness(
     "broker",
     "whatever clients say, the broker says nothing wrong, keeps its bounds and goes on",
     broker,

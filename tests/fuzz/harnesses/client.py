@@ -213,7 +213,7 @@ def _seeds() -> Iterator[bytes]:
             yield bytes((5 - version,)) + Step(SAY, 0, 0, spell(spelling)).written()
 
 
-CLIENT: Final = Harness(
+HARNESS: Final = Harness(
     "client",
     "whatever a server says, everybody who waits hears how it ended, and the client says nothing wrong",
     client,

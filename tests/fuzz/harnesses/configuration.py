@@ -68,8 +68,7 @@ def _names(group: type, seen: set[type]) -> Iterator[str]:
     if group not in seen:
         seen.add(group)
         for setting in settings_of(group):
-            yield setting.name
-            yield from setting.choices
+            yield from filter(None, (setting.name, *setting.choices))
             if isinstance(setting.group, type):
                 yield from _names(setting.group, seen)
 
@@ -84,7 +83,7 @@ def _tokens() -> Iterator[bytes]:
     yield from (b"tcp:1883", b"tls:8883:certificate=", b"ws:", b"haproxy:", b"systemd:domain=INET:index=0", b"unix:")
 
 
-CONFIGURATION: Final = Harness(
+HARNESS: Final = Harness(
     "configuration",
     "a configuration file is read, or each mistake in it is told with its place",
     configuration,

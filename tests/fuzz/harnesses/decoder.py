@@ -123,7 +123,7 @@ def _seeds() -> Iterator[bytes]:
         yield bytes((version - 2 if version else 0, 0)) + spell(spelling)
 
 
-DECODER: Final = Harness(
+HARNESS: Final = Harness(
     "decoder",
     "bytes are packets that can be said again, or a broken rule, however they are cut",
     decoder,

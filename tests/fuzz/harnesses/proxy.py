@@ -50,7 +50,7 @@ def _through(pieces: list[bytes]) -> tuple[IAddress, bytes] | None:
     Who came through the door, and what it said; None: nobody.
     """
     clock, door = WorldClock(), _Door()
-    factory = ProxiedFactory(door, clock)  # type: ignore[arg-type]
+    factory = ProxiedFactory(door, clock)
     connection = Connection(clock, _HERE, _THERE)
     connection.client.begin(Protocol())
     outer = factory.buildProtocol(_HERE)
@@ -68,7 +68,7 @@ def _through(pieces: list[bytes]) -> tuple[IAddress, bytes] | None:
     return (door.inside[0].at, door.inside[0].heard) if door.inside else None
 
 
-def _parsed(data: bytes) -> Header | None | str:
+def _parsed(data: bytes) -> Header | str | None:
     try:
         return parse(data)
     except ValueError as error:
@@ -82,7 +82,7 @@ def proxy(data: bytes) -> None:
     """
     size, data = (data[0] & 15) + 1 if data else 1, data[1:]
     whole = _parsed(data)
-    seen: Header | None | str = None
+    seen: Header | str | None = None
     for end in range(1, min(len(data), 300) + 1):
         seen = seen or _parsed(data[:end])
     if seen is not None and len(data) <= 300:
@@ -112,7 +112,7 @@ def _seeds() -> Iterator[bytes]:
         yield b"\x05" + _MAGIC + bytes((command, family)) + len(body).to_bytes(2, "big") + body + rest
 
 
-PROXY: Final = Harness(
+HARNESS: Final = Harness(
     "proxy",
     "a PROXY header is read, waited for or refused, the same in any pieces",
     proxy,

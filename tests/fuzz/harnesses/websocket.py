@@ -28,7 +28,8 @@ from tests.vectors import spell
 from tests.vectors.good import GOOD
 from txmqtt.codec import frames
 from txmqtt.codec.errors import ConnectionClosed
-from txmqtt.codec.frames import BINARY, CLOSE as GOODBYE, CONTINUATION, PING, FrameReader
+from txmqtt.codec.frames import BINARY, CONTINUATION, PING, FrameReader
+from txmqtt.codec.frames import CLOSE as GOODBYE
 from txmqtt.net.handshake import Refusal, WebSocketSettings
 from txmqtt.net.websocket import WebSocket
 from txmqtt.net.websocket_client import ClientOpening, ClientSocket
@@ -85,7 +86,9 @@ class _Peer(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if b"\r\n\r\n" not in self.head:
             self.head += data
-            data = self.head.partition(b"\r\n\r\n")[2] if b" 101 " in self.head[:20] or b"GET " in self.head[:4] else b""
+            data = (
+                self.head.partition(b"\r\n\r\n")[2] if b" 101 " in self.head[:20] or b"GET " in self.head[:4] else b""
+            )
         self.reader.feed(data)
         assert not self.reader.broken, f"we said {self.reader.broken}"
 
@@ -111,7 +114,7 @@ class _Play:
     def _server(self) -> WebSocket:
         above = Factory()
         above.buildProtocol = self._build  # type: ignore[assignment,method-assign]
-        return WebSocketFactory(above, self.clock, _SETTINGS).buildProtocol(_HERE)  # type: ignore[arg-type]
+        return WebSocketFactory(above, self.clock, _SETTINGS).buildProtocol(_HERE)
 
     def _client(self) -> WebSocket:
         waiting: Deferred[Any] = Deferred()
@@ -265,10 +268,15 @@ def _tokens() -> Iterator[bytes]:
         yield name.encode() + b"\r\n"
     yield from (b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b"Sec-WebSocket-Protocol: mqtt\r\n", b"\r\n\r\n")
     yield from (b"GET /mqtt HTTP/1.1\r\n", b"HTTP/1.1 101 \r\n", b"X-Forwarded-For: ", b"Content-Length: 0\r\n")
-    yield from (b"Transfer-Encoding: chunked\r\n", b"Sec-WebSocket-Extensions: permessage-deflate\r\n", b"xn--", b"\x82\xfe")
+    yield from (
+        b"Transfer-Encoding: chunked\r\n",
+        b"Sec-WebSocket-Extensions: permessage-deflate\r\n",
+        b"xn--",
+        b"\x82\xfe",
+    )
 
 
-WEBSOCKET: Final = Harness(
+HARNESS: Final = Harness(
     "websocket",
     "whatever is said before and in frames, the connection ends or goes on, and frames are the same in any pieces",
     websocket,

@@ -91,7 +91,6 @@ class HashTests(SynchronousTestCase):
             (ARGON2[:-30], "expected"),
             (ARGON2[:-1] + "5", "base64"),
             (ARGON2[:-2], "base64"),
-            (ARGON2.replace("$MDEy", "$MDEyM"), "base64"),
             (ARGON2.replace("m=8", "m=08"), "expected"),
             (ARGON2 + " ", "expected"),
             (ARGON2 + "ü", "expected"),
