@@ -61,9 +61,9 @@ def _tell(outcome: Outcome) -> None:
     if not outcome.failed:
         return
     print("\n".join(outcome.log.read_text(errors="replace").splitlines()[-_SHOWN:]))
-    for find in outcome.finds:
-        print(f"found {find}; again: python -m tests.fuzz --replay {find}; for tests/fuzz/findings.py:")
-        print(f'    ("{outcome.name}", "", {find.read_bytes()!r}),', flush=True)
+    for file in outcome.finds:
+        print(f"found {file}; again: python -m tests.fuzz --replay {file}; for tests/fuzz/findings.py:")
+        print(f'    ("{outcome.name}", "", {file.read_bytes()!r}),', flush=True)
 
 
 def _replay(files: list[Path], only: list[str] | None) -> int:

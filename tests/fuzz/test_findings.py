@@ -4,10 +4,15 @@ What the fuzzer once found stays mended, and the harnesses work, without the fuz
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz.findings import FINDINGS
 from tests.fuzz.harnesses import NAMES, find
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "robustness.rst"
 
 #: Of the seeds of a harness, so many are tried here.
 _SOME = 12
@@ -57,3 +62,13 @@ class SeedTests(SynchronousTestCase):
         """
         for harness in map(find, NAMES):
             self.assertEqual([token for token in harness.tokens() if not 0 < len(token) <= 64], [], harness.name)
+
+
+class PageTests(SynchronousTestCase):
+    def test_all_are_told(self) -> None:
+        """
+        The page about robustness has a row for each harness.
+        """
+        if not PAGE.exists():
+            self.skipTest("no documentation beside the tests")
+        self.assertEqual(re.findall(r"^   \* - ``(\w+)``$", PAGE.read_text(), re.MULTILINE), list(NAMES))
