@@ -21,6 +21,7 @@ from txmqtt.codec import encode
 from txmqtt.codec.constants import CONNECT, MAX_PACKET
 from txmqtt.codec.decode import Decoder
 from txmqtt.codec.errors import LocalProtocolError, RemoteProtocolError
+from txmqtt.codec.fields import header
 from txmqtt.codec.packets import Connect, Packet, Publish
 from txmqtt.codec.topics import KnownTopics
 
@@ -77,6 +78,14 @@ def _cannot_say(packet: Packet, version: int) -> bool:
     return isinstance(packet, Publish) and version == 3 and packet.dup and packet.qos == 0
 
 
+def _check_header(data: bytes) -> None:
+    """
+    Its length is written in as few bytes as can be, and is right.
+    """
+    digits = next(number for number in range(1, 5) if data[number] < 128)
+    assert data.startswith(header(data[0], len(data) - 1 - digits)), f"{data[:6]!r} was taken for a header"
+
+
 def _say_again(packet: Packet, version: int) -> None:
     try:
         said = encode.packet(packet, packet.version if isinstance(packet, Connect) else version)
@@ -111,8 +120,11 @@ def decoder(data: bytes) -> None:
         assert other.packets == whole.packets, f"{other.packets} in pieces, {whole.packets} in one read"
         assert (other.error is None) == (whole.error is None), f"{other.error} in pieces, {whole.error} in one read"
         assert other.held == whole.held
-    for packet, version, _ in whole.packets:
+    at = 0
+    for packet, version, size in whole.packets:
+        _check_header(stream[at : at + size])
         _say_again(packet, version)
+        at += size
 
 
 def _seeds() -> Iterator[bytes]:
