@@ -1,11 +1,11 @@
 """
 What is measured, by whose tests, and how much of it must be reached.
 
-The unit is a floor: C{tests/codec} answers for C{txmqtt/codec}. One file of tests for one module would be too narrow, since
-the parts of a conversation are best tested as a conversation; the whole suite would be too wide, since nearly every line of
-the codec runs when two clients talk, and nothing looks at what it did. So each module is shown by itself, and only its
-floor's tests count. Those of C{tests/conformance} and C{tests/end_to_end} count for nothing: they play a broker or a client as
-a whole.
+The unit is a floor: C{tests/codec} answers for C{txmqtt/codec}. One file of tests for one module would be too narrow,
+since the parts of a conversation are best tested as a conversation; the whole suite would be too wide, since nearly
+every line of the codec runs when two clients talk, and nothing looks at what it did. So each module is shown by itself,
+and only its floor's tests count. Those of C{tests/conformance} and C{tests/end_to_end} count for nothing: they play a
+broker or a client as a whole.
 """
 
 from __future__ import annotations

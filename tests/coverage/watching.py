@@ -22,8 +22,8 @@ class Watch:
     """
     A plugin of pytest: it switches the measurement to the unit that a test belongs to.
 
-    What belongs to none (C{end_to_end}, C{conformance}) runs at full speed, unwatched, and so does what hypothesis makes up:
-    what a line owes to chance today it may miss tomorrow, so that the figures would not be the same twice.
+    What belongs to none (C{end_to_end}, C{conformance}) runs at full speed, unwatched, and so does what hypothesis
+    makes up: what a line owes to chance today it may miss tomorrow, and the figures would not be the same twice.
     """
 
     def __init__(self) -> None:
