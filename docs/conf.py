@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from txmqtt import __version__ as release
 
-extensions = ["conformance_tables", "requirements_table"]
+extensions = ["conformance_tables", "epytext", "interfaces", "option_tables", "requirements_table"]
 project = "txmqtt"
 author = "the txmqtt authors"
 copyright = author
@@ -19,3 +19,12 @@ html_theme = "furo"
 html_title = f"txmqtt {release}"
 exclude_patterns = ["_build"]
 nitpicky = True
+
+autoclass_content = "both"  # what a class is, and what it is made from
+autodoc_default_options = {"members": True}
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+# What others document stays without a link: nothing is downloaded when this is built. So do types that are the house's own.
+nitpick_ignore_regex = [("py:.*", r"(?!txmqtt\.).*"), ("py:class", r"txmqtt\.\w+\..*")]
