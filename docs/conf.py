@@ -10,7 +10,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from txmqtt import __version__ as release
 
-extensions = ["conformance_tables", "epytext", "interfaces", "option_tables", "requirements_table"]
+extensions = [
+    "conformance_tables",
+    "epytext",
+    "figure_tables",
+    "interfaces",
+    "option_tables",
+    "reason_tables",
+    "requirements_table",
+]
 project = "txmqtt"
 author = "the txmqtt authors"
 copyright = author
