@@ -34,5 +34,5 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
-# What others document stays without a link: nothing is downloaded when this is built. So do types that are the house's own.
+# What others document stays without a link, because nothing is downloaded; so do types that are the house's own.
 nitpick_ignore_regex = [("py:.*", r"(?!txmqtt\.).*"), ("py:class", r"txmqtt\.\w+\..*")]

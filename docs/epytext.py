@@ -121,8 +121,8 @@ def _mark(kind: str, words: str) -> str:
         return f"*{words}*"
     if kind not in "CL":
         raise UnknownMarkup(f"{kind}{{{words}}}: expected C, L or I")
-    name, dot, member = words.removesuffix("()").partition(".")
-    if name in LINKS and not dot:
+    name = words.removesuffix("()")
+    if name in LINKS:
         return f":py:obj:`{words} <{LINKS[name]}>`"
     return f"``{words}``"
 

@@ -114,7 +114,7 @@ class SettingsTable(SphinxDirective):
         words = about(group) or next(s.words for s in settings_of(Settings) if s.name == path)
         rows = []
         for each in settings_of(group):
-            if each.group is not None and not isinstance(each.group, Mapping) or each.kind is list:
+            if isinstance(each.group, type) or each.kind is list:
                 continue  # a table of its own
             said = sentence(each.words)
             if path == "limits" and each.name in PER_LISTENER:
@@ -142,7 +142,9 @@ class BrokerOptionsTable(SphinxDirective):
                 words = getdoc(getattr(BrokerOptions, name)) or ""
                 words, _, value = textwrap.shorten(words, 1000).partition(" [default: ")
                 found.append((option.replace("_", "-"), value.rstrip("]") or "none", words))
-        rows = [[key("option", f"--{name}"), text(value), text(sentence(words))] for name, value, words in sorted(found)]
+        rows = [
+            [key("option", f"--{name}"), text(value), text(sentence(words))] for name, value, words in sorted(found)
+        ]
         return [table(("Option", "Default", "What it does"), (24, 24, 52), rows)]
 
 
