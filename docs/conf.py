@@ -25,6 +25,8 @@ copyright = author
 version = release
 html_theme = "furo"
 html_title = f"txmqtt {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 exclude_patterns = ["_build"]
 nitpicky = True
 

@@ -44,7 +44,7 @@ CAUSES: Final = {
     ),
     "DISCONNECT_WITH_WILL": Cause(
         "Never. A client that says it has its will published.",
-        "``disconnect(ReasonCode.DISCONNECT_WITH_WILL)`` says it.",
+        "``disconnect()`` says it when it is given as its reason.",
         "",
     ),
     "NO_MATCHING_SUBSCRIBERS": Cause(
