@@ -10,7 +10,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from txmqtt import __version__ as release
 
-extensions = ["conformance_tables", "requirements_table"]
+extensions = [
+    "conformance_tables",
+    "house_picture",
+    "limits_table",
+    "requirements_table",
+    "source_pages",
+    "way_picture",
+]
 project = "txmqtt"
 author = "the txmqtt authors"
 copyright = author
