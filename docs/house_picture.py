@@ -96,7 +96,7 @@ class House(SphinxDirective):
             drawing.line(((left - 14, top + 14), (left + wide / 2, top - 4), (left + wide + 14, top + 14)), "fine")
         drawing.box(left, top + (14 if name == "testing" else 0), wide, _HEIGHT - (14 if name == "testing" else 0))
         middle = top + (7 if name == "testing" else 0)
-        lines = wrapped(about(name), wide - 16, 6.9)
+        lines = wrapped(about(name), wide - 16, 6.6)
         first = middle + _HEIGHT / 2 - 8 - 8 * len(lines)
         drawing.text(left + wide / 2, first, name, "name")
         drawing.lines(left + wide / 2, first + 12 + 8 * len(lines), lines)

@@ -63,12 +63,11 @@ class Named(ReferenceRole):
 
 def short(role: str, name: str) -> str:
     """
-    What is shown: of a member not the file, of a test not the folders.
+    What is shown: of a member not the file, of a test its own name only.
     """
     if role == "src":
         return name.partition(" ")[2] or name
-    parts = name.split(".")
-    return ".".join(parts[next((at for at, part in enumerate(parts) if part.startswith("test_")), 0) :])
+    return name.rpartition(".")[2]
 
 
 def highlighted(path: Path) -> str:
