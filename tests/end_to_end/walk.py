@@ -23,6 +23,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
@@ -37,7 +38,7 @@ from tests.end_to_end.support import PATIENCE, environment, free_port, until
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 #: Ports that pages name.
-PORTS = ("1883", "8883", "8083", "8084", "8443", "8080", "9883")
+PORTS = ("443", "1883", "1884", "8083", "8883", "8884", "9883")
 
 #: What may be pressed instead.
 KEYS = {"^C": signal.SIGINT, "^\\": signal.SIGQUIT}
@@ -161,6 +162,8 @@ class Walk:
     One reader with one page, in a folder of his own.
     """
 
+    loud = False
+
     def __init__(self, name: str) -> None:
         self.page = DOCS / f"{name}.rst"
         if not self.page.exists():
@@ -191,7 +194,8 @@ class Walk:
         """
         for port, free in self.ports.items():
             text = re.sub(rf"(?<![\d.]){port}(?!\d)", free, text)
-        text = re.sub(r"mqtt://localhost(?![\w.:])", f"mqtt://localhost:{self.ports['1883']}", text)
+        for scheme, port in (("mqtt", "1883"), ("wss", "443")):
+            text = re.sub(rf"{scheme}://localhost(?![\w.:])", f"{scheme}://localhost:{self.ports[port]}", text)
         return text.replace("/etc/txmqtt", f"{self.folder}/etc")
 
     def as_on_the_page(self, text: str) -> str:
@@ -273,9 +277,29 @@ class Walk:
             process.communicate()
             raise AssertionError(f"{self.page.name}: {command} did not end") from None
         text = self.as_on_the_page(output.decode(errors="replace"))
+        if self.loud:
+            print(f"$ {command}\n{text}", end="", flush=True)
         fails = any(line.startswith(("Error", "ERROR")) for line in shown)
         if (process.returncode != 0) != fails:
             raise AssertionError(f"{self.page.name}: {command}\nended with status {process.returncode}:\n{text}")
         if shown and not as_shown(shown).fullmatch(text):
             said = "\n".join(shown)
             raise AssertionError(f"{self.page.name}: {command}\nprinted\n{text}\nand not\n{said}")
+
+
+def main(name: str) -> None:
+    """
+    For who writes a page: follow it, and print what each command prints.
+    """
+    walk = Walk(name)
+    walk.loud = True
+    try:
+        walk.follow()
+    finally:
+        for terminal in walk.terminals.values():
+            print(f"=== {terminal.said.name}\n{terminal.text()}")
+        walk.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
