@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from tests.end_to_end.support import PATIENCE, environment, until
+from tests.end_to_end.support import HOME, PATIENCE, TWISTD, environment, until
 
 #: What may be typed.
 NAMES = ("python", "pytest", "trial", "twistd", "txmqtt")
@@ -36,7 +36,10 @@ _NEEDED = (
 )
 
 _SCRIPT = """#!{python} -IS
-import array, json, os, signal, socket, sys
+import json, os, signal, socket, sys
+if "LISTEN_FDS" in os.environ:  # sockets of systemd are for this process and no other
+    os.environ["PYTHONPATH"] = {home!r}
+    os.execv(sys.executable, {twistd!r} + sys.argv[1:])
 peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 peer.connect({path!r})
 wish = json.dumps([os.path.basename(sys.argv[0]), sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
@@ -71,7 +74,7 @@ def folder() -> str:
     bin = home / "bin"
     bin.mkdir()
     for name in NAMES:
-        (bin / name).write_text(_SCRIPT.format(python=sys.executable, path=str(path)))
+        (bin / name).write_text(_SCRIPT.format(python=sys.executable, path=str(path), home=HOME, twistd=TWISTD))
         (bin / name).chmod(0o755)
     until(path.exists, "the programs to be there", 4 * PATIENCE)
     return str(bin)

@@ -13,7 +13,7 @@ How a page is written for that:
     are keys.
   - A C{sh} block is not run: it is what a page says of itself, such as how to install.
 
-Ports that the page names are free ports here, and C{/etc/txmqtt} is a folder of the walk.
+Ports that the page names are free ports here, and folders such as C{/etc/txmqtt} are folders of the walk.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 #: Ports that pages name.
 PORTS = ("443", "1883", "1884", "8083", "8883", "8884", "9883")
+
+#: Folders below C{/etc} that pages name; those of the walk stand for them.
+FOLDERS = ("txmqtt", "nginx", "haproxy", "systemd")
 
 #: What may be pressed instead.
 KEYS = {"^C": signal.SIGINT, "^\\": signal.SIGQUIT}
@@ -178,7 +181,8 @@ class Walk:
         }
         for word in ("STATE_DIRECTORY", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "TXMQTT_EXPECT"):
             self.surroundings.pop(word, None)
-        (self.folder / "etc").mkdir()
+        for name in FOLDERS:
+            (self.folder / "etc" / name).mkdir(parents=True)
 
     def close(self) -> None:
         """
@@ -196,7 +200,7 @@ class Walk:
             text = re.sub(rf"(?<![\d.]){port}(?!\d)", free, text)
         for scheme, port in (("mqtt", "1883"), ("wss", "443")):
             text = re.sub(rf"{scheme}://localhost(?![\w.:])", f"{scheme}://localhost:{self.ports[port]}", text)
-        return text.replace("/etc/txmqtt", f"{self.folder}/etc")
+        return re.sub(rf"/etc/({'|'.join(FOLDERS)})(?![\w-])", rf"{self.folder}/etc/\1", text)
 
     def as_on_the_page(self, text: str) -> str:
         """
@@ -204,7 +208,7 @@ class Walk:
         """
         for port, free in self.ports.items():
             text = re.sub(rf"(?<!\d){free}(?!\d)", port, text)
-        return text.replace(f"{self.folder}/etc", "/etc/txmqtt").replace(str(self.folder), "/home/you")
+        return text.replace(f"{self.folder}/etc", "/etc").replace(str(self.folder), "/home/you")
 
     def command(self, text: str) -> str:
         """
@@ -242,8 +246,7 @@ class Walk:
         if block.language == "console":
             return self.console(block)
         if block.caption:
-            path = Path(self.here(block.caption))
-            path = self.folder / path
+            path = self.folder / self.here(block.caption)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self.here(block.text))
         return 0
