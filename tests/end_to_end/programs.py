@@ -2,8 +2,8 @@
 The programs that somebody types who has installed txmqtt, without the time that they take to start: one process has
 imported all that they need, and becomes a program in a copy of itself.
 
-In a folder for C{PATH} there is a small script for each; it hands its words, its folder, its environment and its streams
-to that process, hands signals on, and ends as the program does.
+In a folder for C{PATH} there is a small script for each; it hands its words, its folder, its environment and its
+streams to that process, hands signals on, and ends as the program does.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def serve(path: str) -> None:
     door.listen()
     os.rename(path + ".", path)  # there when somebody listens
     while True:
-        ready, _, _ = select.select([0, door], [], [])
+        ready, _, _ = select.select([0, door.fileno()], [], [])
         if 0 in ready:
             return
         peer, _ = door.accept()
@@ -112,12 +112,13 @@ def _look_after(peer: socket.socket) -> None:
     pid = os.fork()
     if not pid:
         peer.close()
-        _become(*json.loads(wish), streams)
+        name, words, where, surroundings = json.loads(wish)
+        _become(name, words, where, surroundings, streams)
     for each in streams:
         os.close(each)
     peer.send(b"%d" % pid)
     ended = os.pidfd_open(pid)
-    if ended not in select.select([peer, ended], [], [])[0]:
+    if ended not in select.select([peer.fileno(), ended], [], [])[0]:
         os.kill(pid, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     try:

@@ -212,7 +212,10 @@ class SystemdTests(WalkCase):
         names = ["txmqtt.service", "txmqtt.socket", "txmqtt-tls.socket"]
         done = subprocess.run(
             [analyze, "verify", *(f"./{name}" for name in names)],
-            **{"cwd": folder, "capture_output": True, "text": True, "timeout": PATIENCE},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
             env={**walk.surroundings, "SYSTEMD_UNIT_PATH": f"{folder}:"},
         )
         said = done.stdout + done.stderr

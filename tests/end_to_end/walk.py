@@ -30,6 +30,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import IO
 from unittest import SkipTest
 
 from tests.end_to_end import programs
@@ -220,13 +221,13 @@ class Walk:
         text = re.sub(r"mqtt-broker(?= *$)", f"mqtt-broker --listen tcp:{port}:interface=127.0.0.1", text)
         return self.here(text)
 
-    def start(self, command: str, output: object) -> subprocess.Popen[bytes]:
+    def start(self, command: str, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             ["bash", "-c", self.command(command)],
             cwd=self.folder,
             env=self.surroundings,
             stdin=subprocess.DEVNULL,
-            stdout=output,  # type: ignore[call-overload]
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
