@@ -22,6 +22,7 @@ from txmqtt.codec.properties import Properties
 from txmqtt.codec.topics import levels
 from txmqtt.session.message import Message, travelling, unretained
 from txmqtt.session.server import ServerSession
+from txmqtt.session.sink import ServerSink
 from txmqtt.session.tickets import DONE, FULL, NOBODY, Ticket, decided
 from txmqtt.session.turn import Turn
 
@@ -30,7 +31,7 @@ _PAYLOAD_INVALID = decided(reasons.PAYLOAD_FORMAT_INVALID)
 _TOPIC_INVALID = decided(reasons.TOPIC_NAME_INVALID)
 
 
-class Publishing:
+class Publishing(ServerSink):
     """
     The part of the broker that takes messages in.
 
