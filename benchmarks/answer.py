@@ -107,3 +107,10 @@ def raise_file_limit() -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most
+
+
+def resident() -> int:
+    """
+    The memory of this process, bytes.
+    """
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

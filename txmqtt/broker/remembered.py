@@ -2,17 +2,22 @@
 Topics whose routes are remembered, found again by the filters that match them, without looking at all the others.
 
 Each topic is noted under each of its levels, and a filter looks where the fewest are: under the rarest of its levels
-that are no wildcards. Most topics are forgotten before anybody subscribes with a wildcard, so a topic is noted under its
-levels no earlier than that.
+that are no wildcards. Most topics are forgotten before anybody subscribes with a wildcard, so a topic is noted there no
+earlier than that, and with each filter only some more of them: who subscribes first need not wait for all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from txmqtt.codec.topics import matches
 
 _WILDCARDS: Final = (b"+", b"#")
+
+#: With each filter so many are noted under their levels: a millisecond or so.
+_SOME: Final = 1_000
 
 
 class Remembered:
@@ -51,12 +56,12 @@ class Remembered:
             if not those:
                 del places[place][levels[place]]
 
-    def clear(self) -> None:
+    def keep(self, topics: Iterable[bytes]) -> None:
         """
-        None is remembered any more.
+        These are remembered, and no others.
         """
-        self._all = set()
-        self._fresh = set()
+        self._all = set(topics)
+        self._fresh = set(self._all)
         self._places = []
 
     def matching(self, filter: bytes) -> list[bytes]:
@@ -69,26 +74,29 @@ class Remembered:
         """
         All that match, and not many others.
         """
+        plain = [place for place in range(len(levels)) if levels[place] not in _WILDCARDS]
+        if not plain:
+            return self._all
+        if self._fresh:
+            self._note()
+        places = self._places
         fewest: set[bytes] | None = None
-        for place in range(len(levels)):
-            level = levels[place]
-            if level in _WILDCARDS:
-                continue
-            if self._fresh:
-                self._note()
-            those = self._places[place].get(level) if place < len(self._places) else None
+        for place in plain:
+            those = places[place].get(levels[place]) if place < len(places) else None
             if those is None:
-                return set()
+                return self._fresh
             if fewest is None or len(those) < len(fewest):
                 fewest = those
-        return self._all if fewest is None else fewest
+        assert fewest is not None
+        return fewest | self._fresh if self._fresh else fewest
 
     def _note(self) -> None:
         """
-        Put the fresh ones in their places.
+        Put some of the fresh ones in their places.
         """
         places = self._places
-        for topic in self._fresh:
+        for topic in list(islice(self._fresh, _SOME)):
+            self._fresh.discard(topic)
             levels = topic.split(b"/")
             while len(places) < len(levels):
                 places.append({})
@@ -98,4 +106,3 @@ class Remembered:
                     places[place][levels[place]] = {topic}
                 else:
                     those.add(topic)
-        self._fresh = set()

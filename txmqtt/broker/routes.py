@@ -185,22 +185,20 @@ class Routes:
 
     def _remember(self, topic: bytes, route: Route) -> None:
         if len(self.known) >= self._limit or self._deliveries > self._limit * _DELIVERIES:
-            older, self._older = self._older, self.known
+            self._stats.routes_forgotten += len(self._older)
+            self._older = self.known
             self.known = {}
             self._deliveries = 0
-            for gone in older:
-                self._topics.discard(gone)
-            self._stats.routes_forgotten += len(older)
+            self._topics.keep([*self._older, topic])
         self.known[topic] = route
         self._deliveries += len(route.deliveries)
 
-    def _forget_topic(self, topic: bytes) -> None:
+    def _drop(self, topic: bytes) -> bool:
         route = self.known.pop(topic, None)
-        if route is not None:
-            self._deliveries -= len(route.deliveries)
-        elif self._older.pop(topic, None) is None:
-            return
-        self._topics.discard(topic)
+        if route is None:
+            return self._older.pop(topic, None) is not None
+        self._deliveries -= len(route.deliveries)
+        return True
 
     def clear(self) -> None:
         """
@@ -209,14 +207,21 @@ class Routes:
         self.known = {}
         self._older = {}
         self._deliveries = 0
-        self._topics.clear()
+        self._topics.keep(())
 
     def forget(self, filter: bytes) -> None:
         """
         A subscription with this filter came, went or changed.
         """
         if not wild(filter):
-            self._forget_topic(filter)
+            if self._drop(filter):
+                self._topics.discard(filter)
             return
-        for topic in self._topics.matching(filter):
-            self._forget_topic(topic)
+        gone = self._topics.matching(filter)
+        for topic in gone:
+            self._drop(topic)
+        if 2 * len(gone) > len(self._topics):
+            self._topics.keep([*self.known, *self._older])
+        else:
+            for topic in gone:
+                self._topics.discard(topic)
