@@ -42,13 +42,14 @@ class PlainTransport(Transport, typing.Protocol):
     What we know besides of Twisted's own TCP and UNIX connections.
     """
 
+    SEND_LIMIT: int
     TLS: bool
     disconnecting: bool
     disconnected: bool
     dataBuffer: bytes
     _tempDataBuffer: list[bytes]
 
-    def writeSomeData(self, data: bytes) -> int | Exception: ...
+    def writeSomeData(self, data: bytes | memoryview) -> int | Exception: ...
 
 
 def writer(transport: Transport) -> Callable[[bytes], None]:
@@ -87,8 +88,21 @@ class _DirectWriter:
         ):
             transport.write(data)
             return
-        sent = transport.writeSomeData(data)
-        if not isinstance(sent, int):
-            sent = 0  # the connection is lost: the reactor finds that out when it tries to write
+        sent = some = _some(transport, data)
         if sent < len(data):
-            transport.write(data[sent:])
+            view = memoryview(data)
+            while some == transport.SEND_LIMIT and sent < len(
+                data
+            ):  # the socket takes more than the transport gives it
+                some = _some(transport, view[sent:])
+                sent += some
+            if sent < len(data):
+                transport.write(data[sent:])
+
+
+def _some(transport: PlainTransport, data: bytes | memoryview) -> int:
+    """
+    How many bytes the socket has taken.
+    """
+    sent = transport.writeSomeData(data)
+    return sent if isinstance(sent, int) else 0  # the connection is lost: the reactor finds it out when it writes
