@@ -68,7 +68,13 @@ class Remembered:
         """
         Those that a filter with wildcards matches.
         """
-        return [topic for topic in self._candidates(filter.split(b"/")) if matches(filter, topic)]
+        candidates = self._candidates(filter.split(b"/"))
+        if filter == b"#":
+            return [topic for topic in candidates if not topic.startswith(b"$")]  # [MQTT5-4.7.2-1]
+        if b"+" in filter:
+            return [topic for topic in candidates if matches(filter, topic)]
+        beginning = filter[:-1]  # "a/#" is about "a" too
+        return [topic for topic in candidates if topic.startswith(beginning) or topic == beginning[:-1]]
 
     def _candidates(self, levels: list[bytes]) -> set[bytes]:
         """
