@@ -15,7 +15,17 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.end_to_end.support import ACCEPTED, PATIENCE, TWISTD, OurBroker, environment, greeting, our_broker, until
+from tests.end_to_end.support import (
+    ACCEPTED,
+    PATIENCE,
+    TWISTD,
+    OurBroker,
+    Running,
+    environment,
+    greeting,
+    our_broker,
+    until,
+)
 from tests.end_to_end.test_broker_tls import certificate
 from txmqtt.broker.policy import Policy
 from txmqtt.service.listener import CannotListen, attempt
@@ -196,6 +206,16 @@ class StartTests(SynchronousTestCase):
 
 
 class ListenTests(SynchronousTestCase):
+    def test_reactor(self) -> None:
+        """
+        It runs on our reactor, which spends less on each read, unless another is asked for.
+        """
+        our_broker().says(r"reactor class: txmqtt\.net\.reactor\.MQTTReactor")
+        other = Running([*TWISTD, "-n", "--reactor=select", "mqtt-broker", "--listen", "tcp:0:interface=127.0.0.1"])
+        self.addCleanup(other.stop)
+        other.says(r"reactor class: twisted\.internet\.selectreactor\.SelectReactor")
+        other.says(r"listening on 127\.0\.0\.1:\d+")
+
     def test_behind_a_proxy(self) -> None:
         """
         Behind a proxy that speaks the PROXY protocol, the log names the client, not the proxy.

@@ -5,8 +5,9 @@ C{twistd mqtt-broker}: a thin reader of options.
 from __future__ import annotations
 
 import os
+import select
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,16 @@ class BrokerOptions(usage.Options, AuthOptionMixin):
         """
         print(f"txmqtt {__version__}, floors 0 to 2 {'compiled' if compiled else 'interpreted'}")
         sys.exit(0)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        See C{usage.Options}.
+        """
+        if hasattr(select, "epoll"):
+            from txmqtt.net.reactor import prefer
+
+            prefer()
+        usage.Options.parseOptions(self, options)
 
     def parseArgs(self, *words: str) -> None:
         """
