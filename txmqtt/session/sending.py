@@ -122,7 +122,7 @@ class Sending(Voice):
         message = item.message
         turn = self.turn
         first = 0x30 | item.qos << 1 | item.retain | item.sent << 3
-        packet_id = item.packet_id.to_bytes(2, "big")
+        packet_id = encode.identifier(item.packet_id)
         if self.sent_aliases is not None:
             head, tail = self._aliased(first, message, item.identifiers)
         else:
