@@ -38,9 +38,11 @@ class Watch:
         self._measured = measured
         self._running = False
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
         """
-        Import all that will be measured.
+        Import all that will be measured: nobody must have done so before.
+
+        @return: it is compiled, and can't be watched.
         """
         self._switch(IMPORTED)
         importlib.import_module("pytest_txmqtt")
@@ -48,6 +50,7 @@ class Watch:
         for found in pkgutil.walk_packages(package.__path__, "txmqtt."):
             importlib.import_module(found.name)
         self._switch("")
+        return bool(package.compiled)
 
     def end(self) -> None:
         """
