@@ -23,13 +23,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.coverage", description=__doc__, epilog="Any other option is handed to pytest."
     )
-    parser.add_argument("--all", action="store_true", help="run those tests too that answer for no floor")
+    parser.add_argument("--all", action="store_true", help="run those tests too that count for nobody")
     parser.add_argument("--only", action="append", choices=[unit.name for unit in UNITS], help="one floor; repeatable")
     parser.add_argument("--short", action="store_true", help="show only modules of which something was not reached")
     options, others = parser.parse_known_args()
     units = [unit for unit in UNITS if options.only is None or unit.name in options.only]
 
-    watch = Watch(coverage.Coverage(data_file=None, config_file=str(ROOT / "pyproject.toml")))
+    watch = Watch(coverage.Coverage(data_file=None, config_file=str(ROOT / "pyproject.toml")), options.all)
     if watch.begin():
         parser.error("floors 0 to 2 are compiled here; expected the plain files of a checkout, which can be watched")
     folders = [ROOT / "tests"] if options.all else [ROOT / "tests" / unit.name for unit in units]

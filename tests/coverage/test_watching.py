@@ -36,7 +36,7 @@ class Measured:
 class WatchTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.measured = Measured()
-        self.watch = Watch(cast("Any", self.measured))
+        self.watch = Watch(cast("Any", self.measured), False)
 
     def run_hook(self, hook: Iterator[None]) -> list[str]:
         """
@@ -70,6 +70,19 @@ class WatchTests(SynchronousTestCase):
         for _ in range(2):
             self.watch.end()
         self.assertEqual(self.measured.heard, ["stop"])
+
+    def test_left_out(self) -> None:
+        """
+        What counts for nobody is not even run, unless everything is to be.
+        """
+        items = [self.item("tests/codec/a.py"), self.item("tests/codec/b.py", True), self.item("tests/end_to_end/c.py")]
+        left_out: list[Any] = []
+        hook = SimpleNamespace(pytest_deselected=lambda items: left_out.extend(items))
+        for everything, count in ((True, 3), (False, 1)):
+            watch = Watch(cast("Any", self.measured), everything)
+            found = list(items)
+            watch.pytest_collection_modifyitems(cast("Any", SimpleNamespace(hook=hook)), found)
+            self.assertEqual((found, left_out), (items[:count], items[count:]))
 
     def test_imports(self) -> None:
         """

@@ -31,11 +31,13 @@ class Watch:
     makes up: what a line owes to chance today it may miss tomorrow, and the figures would not be the same twice.
     """
 
-    def __init__(self, measured: Coverage) -> None:
+    def __init__(self, measured: Coverage, everything: bool) -> None:
         """
         @param measured: has not been started.
+        @param everything: what counts for nobody is run, too.
         """
         self._measured = measured
+        self._everything = everything
         self._running = False
 
     def begin(self) -> bool:
@@ -80,13 +82,21 @@ class Watch:
         self._switch("")
         return report
 
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """
+        All tests are known.
+        """
+        if not self._everything:
+            left_out = [item for item in items if not _counts_for(item)]
+            items[:] = [item for item in items if _counts_for(item)]
+            config.hook.pytest_deselected(items=left_out)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """
         A test is run.
         """
-        by_chance = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-        self._switch("" if by_chance else _name(item.path))
+        self._switch(_counts_for(item))
         return (yield)
 
     def reached(self, unit: Unit) -> dict[str, Any]:
@@ -99,6 +109,13 @@ class Watch:
             self._measured.json_report(files, outfile=str(report), contexts=contexts)
             found: dict[str, Any] = json.loads(report.read_text())["files"]
             return found
+
+
+def _counts_for(item: pytest.Item) -> str:
+    """
+    The unit for which a test counts; empty: none.
+    """
+    return "" if getattr(getattr(item, "obj", None), "is_hypothesis_test", False) else _name(item.path)
 
 
 def _name(path: Path) -> str:
