@@ -37,9 +37,9 @@ def main() -> int:
     watch.end()
     found = [row for unit in units for row in rows(watch.reached(unit), unit)]
     print("\n".join(table(found, not options.short)))
-    short = [row.module for row in found if not row.enough]
-    print(f"{len(found)} modules; their own tests reach too little of {', '.join(short) or 'none'}")
-    return verdict or int(bool(short))
+    wrong = [row.module for row in found if row.wrong]
+    print(f"{len(found)} modules; not as it should be: {', '.join(wrong) or 'none'}")
+    return verdict or int(bool(wrong))
 
 
 if __name__ == "__main__":

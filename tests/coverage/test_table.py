@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.coverage.table import rows, table
 from tests.coverage.units import Unit
+from tests.coverage.waivers import WAIVED
 
 UNIT = Unit("net", ("txmqtt/net",), 95)
 
@@ -37,9 +38,19 @@ class TableTests(SynchronousTestCase):
         """
         files = {"a.py": found(95.0, (1,)), "b.py": found(94.99, (1,)), "c.py": found(100.0)}
         made = rows(files, UNIT)
-        self.assertEqual([row.enough for row in made], [True, False, True])
+        self.assertEqual([bool(row.wrong) for row in made], [False, True, False])
         text = list(table(made, False))
         self.assertEqual(len(text), 3)
         self.assertRegex(text[1], r"^a\.py +20 +8 +95\.0 +95  1$")
         self.assertRegex(text[2], r"^b\.py +20 +8 +94\.9 +95  TOO LITTLE: 1$")
         self.assertRegex(list(table(made, True))[3], r"^c\.py +20 +8 +100\.0 +95$")
+
+    def test_waived(self) -> None:
+        """
+        A module that is waived may reach less, but no less than it did, and is no longer waived once it reaches enough.
+        """
+        module = next(iter(WAIVED))
+        least, _ = WAIVED[module]
+        for percent, wrong in ((least, ""), (least - 0.1, "TOO LITTLE: "), (95.0, "NO LONGER WAIVED: ")):
+            (row,) = rows({module: found(percent)}, UNIT)
+            self.assertEqual((row.least, row.wrong), (least, wrong))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.coverage.units import UNITS, Excuse, excuses, unit_of, wrong
+from tests.coverage.waivers import WAIVED
 from tests.house import COMPILED, ROOT
 
 #: Names and numbers, which the tests at the top of C{tests} look at.
@@ -47,6 +48,18 @@ class UnitTests(SynchronousTestCase):
         ):
             unit = unit_of(ROOT / path)
             self.assertEqual(unit.name if unit is not None else "", name, path)
+
+
+class WaiverTests(SynchronousTestCase):
+    def test_waivers(self) -> None:
+        """
+        What is waived is there, is above floor 2, and says why.
+        """
+        for module, (least, why) in WAIVED.items():
+            with self.subTest(module=module):
+                self.assertTrue((ROOT / module).exists())
+                self.assertFalse(module.startswith(tuple(f"txmqtt/{floor}/" for floor in COMPILED)))
+                self.assertTrue(0 < least < 95 and why)
 
 
 class ExcuseTests(SynchronousTestCase):
