@@ -12,6 +12,7 @@ from txmqtt import __version__ as release
 
 extensions = [
     "conformance_tables",
+    "coverage_tables",
     "epytext",
     "figure_tables",
     "house_picture",

@@ -425,3 +425,52 @@ class StatsTopicsTests(BrokerTestCase):
         self.broker.publish_stats(62, "0.1")
         self.town.turn.flush()
         self.assertEqual(curious.payloads(), [b"62 seconds", b"2"])
+
+    def test_alarm(self) -> None:
+        """
+        That nothing can be stored is told under $SYS, at once and to whoever subscribes later, until it can be again.
+        """
+        alarm = "$SYS/broker/store/alarm"
+        curious = self.join("c")
+        curious.subscribe(alarm)
+        self.broker.troubled("the disk is full")
+        late = self.join("late")
+        late.subscribe(alarm)
+        self.assertEqual([peer.payloads() for peer in (curious, late)], [[b"the disk is full"]] * 2)
+        self.broker.recovered()
+        later = self.join("later")
+        later.subscribe(alarm)
+        self.assertEqual([peer.payloads() for peer in (curious, later)], [[b""], []])
+
+
+class RightsTests(BrokerTestCase):
+    def test_changed(self) -> None:
+        """
+        When rights may have changed all of them are asked again, those to publish and those to receive.
+        """
+        rights = Rights(publish=["no"], receive=["secret"])
+        client = self.join("c", rights=rights)
+        client.subscribe("#", qos=1)
+        publisher = self.join("p")
+        self.assertEqual(client.publish("no", b"x", 1), 0x87)
+        publisher.publish("secret", b"1", 1)
+        rights.publish.clear()
+        rights.receive.clear()
+        self.broker.rights_changed()
+        self.assertEqual(client.publish("no", b"x", 1), 0)
+        publisher.publish("secret", b"2", 1)
+        self.assertEqual(client.payloads(), [b"x", b"2"])
+
+
+class MemoryTests(BrokerTestCase):
+    def test_short(self) -> None:
+        """
+        While memory is short QoS 0 of clients is dropped and counted, but not what is to be retained, nor anything
+        that is acknowledged.
+        """
+        client, publisher = self.join("c"), self.join("p")
+        client.subscribe("t", qos=1)
+        self.broker.shedding = True
+        for qos, retain in ((0, False), (0, True), (1, False)):
+            publisher.publish("t", b"%d%d" % (qos, retain), qos, retain)
+        self.assertEqual((client.payloads(), self.stats.dropped_memory), ([b"01", b"10"], 1))

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.broker.support import BrokerTestCase, Peer, will
+from tests.broker.support import BrokerTestCase, Peer, Town, will
+from txmqtt.broker.policy import Policy
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBREC
 from txmqtt.codec.packets import (
@@ -211,7 +212,8 @@ class EndingTests(BrokerTestCase):
         """
         Who does not read is cut off without a word: nobody would hear it.
         """
-        peer = self.join("c")
+        peer = Peer(Town(Policy(write_buffer=10_000)))
+        peer.connect("c")
         peer.pause()
         while peer.closed is None:
             peer.feed(b"\xc0\x00" * 1_000)

@@ -98,3 +98,25 @@ class FanoutTests(BrokerTestCase):
         client = self.join("c")
         client.subscribe(Subscription(b"t", 1, no_local=True))
         self.assertEqual([self.send(1, publisher="c"), self.send(1, publisher="d")], [NOBODY_TOOK_IT, TAKEN])
+
+
+class OldestTests(BrokerTestCase):
+    """
+    Receivers that would rather lose the oldest.
+    """
+
+    limits = {"max_queued_messages": 3, "max_queued_bytes": 1_500, "max_inflight_5": 1, "queue_full": "drop_oldest"}
+
+    def test_as_many_as_it_takes(self) -> None:
+        """
+        As many of the oldest go as the new one needs, and no more; what would not fit at all goes itself.
+        """
+        client, publisher = self.join("c"), self.join("p")
+        client.subscribe("t", qos=1)
+        for size in (1, 2, 3, 4):
+            publisher.publish("t", bytes(size), 1)
+        publisher.publish("t", bytes(900), 1)
+        self.assertEqual(self.stats.dropped_full, 2)
+        publisher.publish("t", bytes(2_000), 1)
+        self.assertEqual([len(payload) for payload in client.payloads()], [1])
+        self.assertEqual(self.stats.dropped_full, 5)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.broker.support import BrokerTestCase, Peer, will
+from txmqtt.broker.features import payload_belies
 from txmqtt.broker.policy import Policy
 from txmqtt.broker.terms import Terms
 from txmqtt.codec.packets import Connack, Disconnect, Publish, Subscription
@@ -212,6 +213,15 @@ class SubscribeTests(FeatureTestCase):
 
 
 class PayloadFormatTests(FeatureTestCase):
+    def test_says_nothing(self) -> None:
+        """
+        A payload that does not say it is text may be anything.
+        """
+        for said in (None, Properties(), Properties(payload_format_indicator=0)):
+            self.assertFalse(payload_belies(b"\xff", said))
+        for payload, belied in ((b"\xff", True), (b"ok", False)):
+            self.assertEqual(payload_belies(payload, Properties(payload_format_indicator=1)), belied)
+
     def test_not_text(self) -> None:
         """
         A payload that says it is UTF-8 and is not is refused with 0x99, at QoS 0 dropped and counted, if that was asked

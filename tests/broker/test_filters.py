@@ -62,6 +62,17 @@ class FiltersTests(SynchronousTestCase):
         self.assertFalse(interest.empty)
         self.assertIs(interest.sharing(), groups)
 
+    def test_what_others_need_stays(self) -> None:
+        """
+        Of the branch of a filter that is forgotten only what no other needs goes.
+        """
+        for filter in (b"a/b/+", b"a/c/#"):
+            self.filters.add(filter)
+        self.filters.discard(b"a/b/+")
+        self.assertEqual([interest.filter for interest in self.filters.match(b"a/c/d")], [b"a/c/#"])
+        self.filters.discard(b"a/c/#")
+        self.assertTrue(bare(self.filters))
+
     def test_deep(self) -> None:
         """
         However many levels a policy allows, they are found without harm.

@@ -6,9 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.broker.paper import PaperBackend
 from tests.broker.support import BrokerTestCase, Peer
+from txmqtt.broker.policy import Policy
+from txmqtt.broker.stats import Stats
+from txmqtt.broker.terms import Terms
 from txmqtt.codec.constants import MQTT5, MQTT311, PUBACK, PUBREC
-from txmqtt.codec.packets import Ack, Disconnect, Pingreq, Pingresp, Publish
+from txmqtt.codec.packets import Ack, Disconnect, Pingreq, Pingresp, Publish, Subscription
+from txmqtt.session.turn import Turn
 
 LIMITS: dict[str, Any] = {"max_queued_messages": 2, "max_inflight_5": 1, "max_inflight": 1}
 
@@ -75,6 +80,17 @@ class DropNewestTests(FullTestCase):
 
 class DisconnectTests(FullTestCase):
     limits = {**LIMITS, "queue_full": "disconnect"}
+
+    def test_twice_in_one_turn(self) -> None:
+        """
+        However much finds no room in one turn, a receiver is let go once; one that has gone meanwhile is not.
+        """
+        publisher, peer = self.join("p"), self.receiver("c", 100)
+        self.send(publisher, *[b"%d" % number for number in range(6)])
+        self.assertEqual((self.stats.overruns, peer.closed is not None), (1, True))
+        self.town.member("c").overrun()
+        self.town.turn.flush()
+        self.assertEqual(self.stats.overruns, 1)
 
     def test_disconnected(self) -> None:
         """
@@ -235,3 +251,149 @@ class HoldTests(FullTestCase):
         self.send(publisher, b"0", b"1", b"2", b"3")
         publisher.publish("t", b"zero")
         self.assertIn(b"zero", [packet.payload for packet in peer.heard() if isinstance(packet, Publish)])
+
+    def test_held_for_a_group(self) -> None:
+        """
+        A message for a shared group that has no room waits likewise; the publisher's own no-local subscription does
+        not matter.
+        """
+        publisher = self.join("p")
+        publisher.subscribe(Subscription(b"t", 1, no_local=True))
+        peer = self.join("c", session_expiry_interval=100)
+        peer.subscribe("$share/g/t", qos=1)
+        peer.lose()
+        self.send(publisher, b"0", b"1", b"2")
+        self.assertEqual(self.reasons(publisher), [0, 0])
+        peer = self.join("c", session_expiry_interval=100, clean_start=False)
+        self.assertEqual(peer.payloads(), [b"0", b"1", b"2"])
+        self.assertEqual(self.reasons(publisher), [0])
+        self.send(publisher, b"3", b"4")
+        self.assertEqual(self.reasons(publisher), [0, 0])
+
+    def test_own_copies(self) -> None:
+        """
+        Nobody waits for room at a subscriber that gets no copy because the message is its own; another subscription of
+        its may get one all the same.
+        """
+        for expiry in (0, 100):
+            with self.subTest(expiry=expiry):
+                peer = self.join("own", session_expiry_interval=expiry)
+                peer.subscribe(Subscription(b"t", 1, no_local=True))
+                other = self.receiver("other")
+                for number in range(4):
+                    other.say(Publish(b"t", b"%d" % number, 1, packet_id=other.next_id()))
+                    other.heard()
+                    peer.heard()
+                other.leave()
+                self.send(peer, b"5")
+                self.assertEqual(self.reasons(peer), [0])
+                peer.subscribe("+", qos=1)
+                self.send(peer, b"6")
+                self.assertEqual(self.reasons(peer), [])
+                peer.leave(session_expiry_interval=0)
+
+    def test_who_drops(self) -> None:
+        """
+        Nobody waits for room at a receiver whose own terms are to drop.
+        """
+        for expiry in (0, 100):
+            peer = self.peer()
+            terms = Policy(**{**LIMITS, "queue_full": "drop_newest"})
+            peer.terms = Terms(terms, "")
+            peer.connect("c", session_expiry_interval=expiry)
+            peer.heard()
+            peer.subscribe("t", qos=1)
+            publisher = self.join("p")
+            self.send(publisher, *[b"%d" % number for number in range(9)])
+            self.assertEqual(len(self.reasons(publisher)), 9)
+            self.assertEqual(peer.payloads(), [b"0", b"1", b"2"])
+            peer.leave(session_expiry_interval=0)
+
+    def test_receiver_that_matters_no_more(self) -> None:
+        """
+        Who waits for the room of one receiver waits for the next when that one has unsubscribed, whatever it does then.
+        """
+        publisher, first, second = self.join("p"), self.receiver("first"), self.receiver("second")
+        self.send(publisher, b"0", b"1", b"2", b"3")
+        first.unsubscribe("t")
+        self.town.wait(0.0)
+        self.assertEqual(len(first.payloads()), 3)
+        self.assertEqual(self.reasons(publisher), [0, 0, 0])
+        self.assertEqual(len(second.payloads()), 4)
+        self.assertEqual(self.reasons(publisher), [0])
+
+    def test_held_again(self) -> None:
+        """
+        Who has waited once may have to wait again.
+        """
+        publisher, peer = self.join("p"), self.receiver("c")
+        for _ in range(2):
+            self.send(publisher, b"0", b"1", b"2", b"3")
+            self.assertEqual(self.reasons(publisher), [0, 0, 0])
+            self.assertEqual(len(peer.payloads()), 4)
+            self.assertEqual(self.reasons(publisher), [0])
+        self.assertEqual(self.stats.held, 2)
+
+
+class HoldAndKeepTests(FullTestCase):
+    """
+    The same with a store.
+    """
+
+    limits = HoldTests.limits
+
+    def make_backend(self, policy: Policy, stats: Stats, turn: Turn) -> PaperBackend:
+        self.paper = PaperBackend(policy, stats, turn)
+        return self.paper
+
+    def test_kept_then_acknowledged(self) -> None:
+        """
+        What has waited for room is acknowledged when it is kept, or refused when it can't be.
+        """
+        for torn, reason in ((False, 0), (True, 0x97)):
+            with self.subTest(torn=torn):
+                publisher, peer = self.join("p"), self.receiver("c", 100)
+                self.send(publisher, b"0", b"1", b"2", b"3")
+                self.paper.write()
+                self.assertEqual(self.reasons(publisher), [0, 0, 0])
+                self.paper.prompt = False
+                (first,) = [packet for packet in peer.heard() if isinstance(packet, Publish)]
+                peer.answer(first)
+                self.town.wait(0.0)
+                self.assertEqual(self.reasons(publisher), [])
+                self.paper.ledger.torn = torn
+                self.paper.write()
+                self.assertEqual(self.reasons(publisher), [reason])
+                self.paper.ledger.torn = False
+                self.paper.prompt = True
+                for each in (publisher, peer):
+                    each.leave(session_expiry_interval=0)
+
+
+class WholeTests(FullTestCase):
+    limits = {**LIMITS, "queue_full": "drop_oldest", "max_total_queued_messages": 2, "max_queued_bytes": 1_000}
+
+    def test_all_queues_together(self) -> None:
+        """
+        When all queues together are full, one that is empty has nothing to drop: what is new goes, counted.
+        """
+        full, empty, publisher = self.receiver("full", 100), self.receiver("empty", 100), self.join("p")
+        empty.unsubscribe("t")
+        empty.subscribe("u", qos=1)
+        for each in (full, empty):
+            each.lose()
+        self.send(publisher, b"0", b"1")
+        publisher.heard()
+        self.assertEqual(publisher.publish("u", b"x", 1), 0)
+        self.assertEqual((self.stats.queued, self.stats.dropped_full), (2, 1))
+        self.assertEqual(len(self.join("full", session_expiry_interval=100, clean_start=False).payloads()), 2)
+
+    def test_too_large(self) -> None:
+        """
+        Nothing is dropped for a message that would not fit into an empty queue.
+        """
+        peer, publisher = self.receiver("c", 100), self.join("p")
+        peer.lose()
+        self.send(publisher, b"0")
+        self.send(publisher, bytes(1_000))
+        self.assertEqual((self.stats.queued, self.stats.dropped_full), (1, 1))

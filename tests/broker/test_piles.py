@@ -150,6 +150,28 @@ class BehindTests(SynchronousTestCase):
         pile.add_behind(-3, 0)
         self.assertFalse(pile.stale(1e9))
 
+    def test_removed(self) -> None:
+        """
+        Any of those in memory can be taken out, and whoever waits for room hears of it.
+        """
+        pile = self.pile(1, 2, 3)
+        size, ticket = pile.size, pile.vacant()
+        pile.remove(pile.waiting[1])
+        self.assertEqual([each.ref for each in pile.waiting], [1, 3])
+        self.assertEqual((pile.size, pile.front, ticket.done), (size * 2 // 3, size * 2 // 3, True))
+
+    def test_looked_through(self) -> None:
+        """
+        A queue that has just been looked through for what has expired is left in peace until something more can have.
+        """
+        pile = self.pile()
+        pile.looked_through(50.0)
+        pile.add_behind(2, 10, 5.0)
+        self.assertTrue(pile.stale(5.0))
+        pile.looked_through(7.0)
+        pile.looked_through(6.0)
+        self.assertEqual((pile.stale(6.9), pile.stale(7.0)), (False, True))
+
 
 class HoldingTests(SynchronousTestCase):
     def test_ready(self) -> None:

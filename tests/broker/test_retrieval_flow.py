@@ -302,3 +302,58 @@ class SlowTests(BrokerTestCase):
         client.ring()
         self.assertEqual(len(client.payloads()), 21)
         self.assertNotIn(Ack(PUBACK, 1), client.inbox)
+
+
+class FarTests(BrokerTestCase):
+    """
+    So many topics that they are looked through in several turns.
+    """
+
+    limits = {"retained_page": 1_000}
+
+    def setUp(self) -> None:
+        super().setUp()
+        for number in range(5_000):
+            self.broker.publish(b"t/%d" % number, b"x", int(number >= 4_990), True)
+
+    def test_little_is_found(self) -> None:
+        """
+        A subscriber that may have few of very many topics gets these, though nobody waits while they are looked for.
+        """
+        rights = Rights(receive=[f"t/{number}" for number in range(5_000) if number % 1_000])
+        client = self.join("c", rights=rights)
+        client.subscribe("t/#")
+        self.assertEqual(len(client.finish()), 5)
+
+    def test_gone_meanwhile(self) -> None:
+        """
+        A session that lasts is owed what it asked for and was not sent when its connection ended.
+        """
+        client = self.durable("c")
+        client.pause()
+        client.say(Subscribe(1, [Subscription(b"t/#", 1)]))
+        client.lose()
+        self.assertEqual(len(self.durable("c").finish()), 10)
+
+
+class LateTests(BrokerTestCase):
+    limits = {"write_buffer": 4_000}
+
+    def make_backend(self, *words: object) -> SlowBackend:
+        self.slow = SlowBackend(*words)  # type: ignore[arg-type]
+        self.slow.slow = {"find"}
+        return self.slow
+
+    def test_written_on_the_way(self) -> None:
+        """
+        A message that does not fit beside those before it has these written at once, which is no reason to begin anew.
+        """
+        sizes = (1_500, 3_500, 1_500, 3_500)
+        for number, size in enumerate(sizes):
+            self.broker.publish(b"t/%d" % number, bytes(size), 0, True)
+        client = self.join("c")
+        client.subscribe("t/#")
+        self.assertTrue(client.session.thirsty)
+        self.slow.commit()
+        self.assertEqual(sorted(len(payload) for payload in client.payloads()), sorted(sizes))
+        self.assertFalse(client.session.thirsty)

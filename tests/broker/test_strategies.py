@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.broker.support import BrokerTestCase, Peer
-from txmqtt.broker.shared import RANDOM
+from tests.broker.people import member, somewhere
+from tests.broker.support import BrokerTestCase, Peer, Rights
+from txmqtt.broker.routes import Delivery
+from txmqtt.broker.shared import RANDOM, _load
 
 
 class StrategyTestCase(BrokerTestCase):
@@ -109,6 +111,32 @@ class LeastQueuedTests(StrategyTestCase):
         """
         slow = self.takers(1, answer=False)
         self.assertNotIn(slow, self.takers(10, 0))
+
+    def test_nobody_can(self) -> None:
+        """
+        When nobody can take it, or may have it, it is nobody's.
+        """
+        for peer in self.members.values():
+            peer.pause()
+        self.assertEqual(self.takers(2, 0), "")
+        for peer in self.members.values():
+            peer.leave()
+        rights = Rights(receive=["t"])
+        denied, allowed = self.join("d", rights=rights), self.join("a")
+        for peer in (denied, allowed):
+            peer.subscribe("$share/g/t", qos=1)
+        self.members = {"d": denied, "a": allowed}
+        self.assertEqual(self.takers(3), "aaa")
+
+    def test_load(self) -> None:
+        """
+        A member that is about to be connected has nothing to do but what waits for it.
+        """
+        broker = somewhere()
+        away, session = member(broker, "away", 100), self.peer().session
+        self.assertEqual(_load(Delivery(away, [])), 0)
+        away.session = session  # before its CONNACK it has no window yet
+        self.assertEqual(_load(Delivery(away, [])), 0)
 
 
 class HashTests(StrategyTestCase):

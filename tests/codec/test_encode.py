@@ -220,6 +220,13 @@ class PublishTests(SynchronousTestCase):
         """
         self.assertEqual((encode.PINGREQ_BYTES, encode.PINGRESP_BYTES), (b"\xc0\0", b"\xd0\0"))
 
+    def test_identifier(self) -> None:
+        """
+        Any packet identifier stands in its two bytes, whether it is a common one or not.
+        """
+        for packet_id in (1, 255, 256, 65_535):
+            self.assertEqual(encode.identifier(packet_id), packet_id.to_bytes(2, "big"))
+
 
 class AckTests(SynchronousTestCase):
     def test_shortest_form(self) -> None:

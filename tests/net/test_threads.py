@@ -52,6 +52,13 @@ class FromThreadTests(TestCase):
         self.assertEqual(await deferToThread(work), 0)
         self.assertEqual(got, [b"x"])
 
+    async def test_twisteds_reactor(self) -> None:
+        """
+        Unless another is named, the reactor is Twisted's.
+        """
+        threads = FromThread(self.client)
+        await deferToThread(threads.publish, "t", b"x", 1, timeout=5)
+
     async def test_errors(self) -> None:
         """
         What a verb raises, and what its Deferred fails with, is raised.

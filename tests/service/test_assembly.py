@@ -200,6 +200,7 @@ class FaultTests(AssemblyCase):
         for text, fault in (
             ("[[listener]]\nendpoint = 'tcp:mqtt'\n", r"^listener\.endpoint: 'tcp:mqtt': expected an endpoint"),
             ("[[authentication]]\ntype = 'cred'\nchecker = 'x:secret'\n", r"^authentication: checker 'x': there is no"),
+            ("[[authentication]]\ntype = 'cred'\nchecker = 'memory:odd'\n", r"^authentication: checker 'memory': "),
             (MEMORY + LOCAL + "authentication = ['cerd']\n", r"'cerd': expected the name .*; did you mean cred\?$"),
             (LOCAL + "authentication = ['x']\n", r"'x': there are none$"),
             (

@@ -34,6 +34,17 @@ class LimitTests(SynchronousTestCase):
                 self.assertGreater(len(said), 10)
                 self.assertNotRegex(said, r"\n|  |\{")
 
+    def test_words(self) -> None:
+        """
+        A limit that is a word takes one of those that there are; what it does not take is told with what it does.
+        """
+        self.assertEqual([self.read("check-payload-format", word) for word in ("yes", "no")], [True, False])
+        with self.assertRaisesRegex(UsageError, "'perhaps': expected yes or no$"):
+            self.read("check-payload-format", "perhaps")
+        self.assertEqual(self.read("queue-full", "hold"), "hold")
+        with self.assertRaisesRegex(UsageError, "'burn': expected .*hold.* or "):
+            self.read("queue-full", "burn")
+
     def test_defaults_are_legal(self) -> None:
         """
         What holds by default could also be asked for.

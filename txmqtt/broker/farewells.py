@@ -101,7 +101,7 @@ class Farewells:
             self._publish_will(member)
         elif replaced:
             self._cancel_will(member)  # the client is back before its time [MQTT5-3.1.3-9]
-        elif member.will is not None:
+        else:
             # At the end of the delay or of the session, whichever comes first [MQTT5-3.1.2-8].
             due = broker.turn.wall + min(delay, member.expiry)
             member.will_due = broker.calendar.add(due, member, False)

@@ -185,9 +185,10 @@ class Member:
         """
         It does not take what it is owed.
         """
-        if self.session is not None:
-            self._broker.stats.overruns += 1
-            self.session.end(reasons.QUOTA_EXCEEDED, "its queue is full: it does not take what it is owed")
+        session = self.session
+        assert session is not None
+        self._broker.stats.overruns += 1
+        session.end(reasons.QUOTA_EXCEEDED, "its queue is full: it does not take what it is owed")
 
     def change_permissions(self, permissions: Permissions | None, sees_sys: bool = True) -> None:
         """

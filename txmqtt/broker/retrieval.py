@@ -85,12 +85,12 @@ class Retrieval(Waiter):
 
     def _look_further(self) -> None:
         rest, self._rest = self._rest, None
+        assert rest is not None
         self._messages = []
         self._at = 0
-        if rest is not None:
-            self._finding = True
-            rest.following(self)
-            self._finding = False
+        self._finding = True
+        rest.following(self)
+        self._finding = False
 
     def page(self, messages: list[Message], last: bool, rest: Rest | None) -> None:
         """
@@ -131,8 +131,8 @@ class Retrieval(Waiter):
         So much is enough for one turn; we are called again in the next.
         """
         session = self._member.session
-        if session is not None:
-            session.rest()
+        assert session is not None
+        session.rest()
 
     def _wanted(self, message: Message) -> bool:
         member = self._member

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IAddress
 PLAIN: tuple[type, ...]
 try:
     from twisted.internet import unix
-except ImportError:  # no UNIX sockets on this platform
+except ImportError:  # pragma: no cover - on platforms without UNIX sockets
     PLAIN = (tcp.Server, tcp.Client)
 else:
     PLAIN = (tcp.Server, tcp.Client, unix.Server, unix.Client)

@@ -41,7 +41,7 @@ class StoreLock:
             pid = self._holder(held)
             os.close(held)
             raise locked(self.path.removesuffix(".lock"), pid) from None
-        except OSError as error:
+        except OSError as error:  # pragma: no cover - where a file system has no locks, or no room for a number
             os.close(held)
             raise StoreUnusable(f"{self.path} can't be locked: {error.strerror}") from None
         self._held = held

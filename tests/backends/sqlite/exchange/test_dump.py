@@ -151,7 +151,7 @@ class DamageTests(StoreTestCase):
         Whatever bits have turned, an export never holds what could not be imported, and never fails half-way.
         """
         chance = random.Random(2)
-        for _ in range(10):
+        for _ in range(4):
             data = bytearray(self.data)
             for _ in range(30):
                 data[chance.randrange(PAGE, len(data))] ^= 1 << chance.randrange(8)
