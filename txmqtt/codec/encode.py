@@ -298,7 +298,7 @@ def subscribe(
         if subscription.no_local and filter.startswith(SHARE):
             raise LocalProtocolError(f"No Local on the shared subscription {filter!r}")  # [MQTT5-3.8.3-4]
         parts.append(put_binary(filter, "filter"))
-        parts.append(bytes((options,)))
+        parts.append(BYTES[options])
     body = b"".join(parts)
     return header(first_byte(dup, 0x82, version), len(body)) + body
 
