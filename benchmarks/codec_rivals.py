@@ -19,14 +19,13 @@ C{bench} extra; whoever is not installed is left out.
 
 from __future__ import annotations
 
-import argparse
-import json
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
+
+from answer import Answer, arguments
 
 import txmqtt
 from txmqtt.codec import encode
@@ -44,6 +43,7 @@ PACKETS = ("CONNECT", "SUBSCRIBE", "PUBLISH")
 _SLICE = 2_000
 
 _QUESTION = "What does a packet cost, encoded and decoded?"
+_BAR = "PUBLISH, compiled, at least as fast as msgpack"
 
 Trip = Callable[[], object]
 
@@ -205,38 +205,28 @@ def measure(trips: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def report(found: dict[str, dict[str, float]]) -> dict[str, object]:
+def report(found: dict[str, dict[str, float]], file: str | None) -> None:
     """
-    What a program wants to know of it.
+    The table.
     """
-    met = found["txmqtt"]["PUBLISH"] <= found["msgpack"]["PUBLISH"] if "msgpack" in found else None
-    return {
-        "question": _QUESTION,
-        "unit": "us",
-        "columns": ["packet", *found],
-        "rows": [[packet, *(each.get(packet) for each in found.values())] for packet in PACKETS],
-        "scale": "linear",
-        "bar": "PUBLISH, compiled, at least as fast as msgpack",
-        "met": met,
-    }
+    kind = "compiled" if txmqtt.compiled else "interpreted"
+    names = [f"txmqtt, {kind}" if name == "txmqtt" else name for name in found]
+    answer = Answer(_QUESTION, "microseconds of processor time", ("packet", *names), _BAR, "linear")
+    for packet in PACKETS:
+        answer.add(packet, *(figures.get(packet) for figures in found.values()))
+    if "msgpack" not in found:
+        answer.end(None, file)
+        return
+    ratio = found["txmqtt"]["PUBLISH"] / found["msgpack"]["PUBLISH"]
+    print(f"PUBLISH, as a ratio to msgpack: {ratio:.2f}")
+    answer.end(ratio <= 1 if txmqtt.compiled else None, file)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").strip().partition("\n")[0])
+    parser = arguments((__doc__ or "").strip().partition("\n\n")[0])
     parser.add_argument("--trips", type=int, default=1_000_000, help="of each packet with each library")
-    parser.add_argument("--quick", action="store_true", help="a thirtieth of that")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     words = parser.parse_args()
-    found = measure(words.trips // 30 if words.quick else words.trips)
-    print(f"txmqtt is {'compiled' if txmqtt.compiled else 'interpreted'}")
-    print(f"{'':16}" + "".join(f"{packet:>11}" for packet in PACKETS) + f"{'PUBLISH to msgpack':>21}")
-    for name, figures in found.items():
-        line = "".join(f"{figures[packet]:11.3f}" if packet in figures else f"{'':11}" for packet in PACKETS)
-        if "msgpack" in found:
-            line += f"{figures['PUBLISH'] / found['msgpack']['PUBLISH']:21.2f}"
-        print(f"{name:16}{line}")
-    if words.json:
-        words.json.write_text(json.dumps(report(found), indent=1) + "\n")
+    report(measure(words.trips // 30 if words.quick else words.trips), words.json)
 
 
 if __name__ == "__main__":
