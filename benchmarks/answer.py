@@ -23,7 +23,7 @@ class Answer:
 
     @ivar question: in a sentence.
     @ivar unit: of the figures, in words; where columns differ, their names say it.
-    @ivar columns: their names; the first is what grows.
+    @ivar columns: their names; the first is what grows, or the names of what has no order.
     @ivar bar: what is asked for, in words.
     @ivar scale: of the figures: "log" or "linear"; what grows is always drawn with "log".
     @ivar met: None: it was not looked for, or there was nothing to compare with.
@@ -34,10 +34,10 @@ class Answer:
     columns: Sequence[str]
     bar: str
     scale: str = "log"
-    rows: list[list[float | None]] = field(default_factory=list)
+    rows: list[list[float | str | None]] = field(default_factory=list)
     met: bool | None = None
 
-    def add(self, *row: float | None) -> None:
+    def add(self, *row: float | str | None) -> None:
         """
         One more row, shown at once.
         """
@@ -64,9 +64,11 @@ def _width(name: str) -> int:
     return max(12, len(name) + 2)
 
 
-def _shown(figure: float | None) -> str:
+def _shown(figure: float | str | None) -> str:
     if figure is None:
         return "-"
+    if isinstance(figure, str):
+        return figure
     return f"{figure:,.0f}" if figure == int(figure) or figure >= 1000 else f"{figure:,.3g}"
 
 

@@ -3,29 +3,45 @@ How many instructions does a message cost between the bytes that arrive and the 
 noise: two installations on a disturbed machine can be told apart to a thousandth. ::
 
     python benchmarks/instructions.py old/bin/python new/bin/python
+    python benchmarks/instructions.py --check benchmarks/expected.toml compiled/bin/python
 
 The broker's floors 0 to 2 run in memory, without reactor and sockets, under valgrind (Debian: C{valgrind}): once as
-they are, and once with rights that allow the load what it does and with rates that are not reached. What a message
-costs is the difference between few and many. It takes some ten minutes.
+they are, and once with rights that allow the load what it does and with rates that are not reached. What comes before a
+broker is warm is not counted. With C{--check} it is an error when a message costs a quarter more than the file says,
+with those rights and rates. It needs a C compiler, and takes half a minute for each installation.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-#: Of each load: messages in one read, receivers, QoS, and reads in the shorter of two runs.
+#: Of each load: messages in one read, receivers, QoS, and reads. Four times as many come before, uncounted.
 LOADS = {
-    "pair": (100, 1, 0, 20),
-    "one a read": (1, 1, 0, 1000),
-    "fan-out": (20, 100, 0, 20),
-    "qos1": (20, 1, 1, 50),
-    "qos2": (20, 1, 2, 50),
+    "pair": (100, 1, 0, 40),
+    "one a read": (1, 1, 0, 2000),
+    "fan-out": (20, 100, 0, 40),
+    "qos1": (20, 1, 1, 100),
+    "qos2": (20, 1, 2, 100),
 }
+
+#: How much more than expected is an error.
+TOLERANCE = 1.25
+
+#: What tells valgrind to count, and to say what it has counted.
+_MARKS = """\
+#include <valgrind/callgrind.h>
+void begin(void) { CALLGRIND_ZERO_STATS; CALLGRIND_TOGGLE_COLLECT; }
+void end(const char *what) { CALLGRIND_TOGGLE_COLLECT; CALLGRIND_DUMP_STATS_AT(what); }
+"""
 
 _LIMITS = {
     "publish_rate": 1e9,
@@ -114,9 +130,9 @@ def packets(data: bytes) -> Iterator[bytes]:
         at = end
 
 
-def drive(load: str, reads: int, configured: bool) -> None:
+def drive(load: str, configured: bool, marks: ctypes.CDLL) -> None:
     """
-    So many reads of a publisher, and what its receivers answer.
+    Reads of a publisher, and what its receivers answer.
     """
     from txmqtt.backends.memory import MemoryBackend
     from txmqtt.broker.core import Broker
@@ -126,7 +142,7 @@ def drive(load: str, reads: int, configured: bool) -> None:
     from txmqtt.codec.packets import Publish, Subscribe, Subscription
     from txmqtt.session.turn import Turn
 
-    size, receivers, qos, _ = LOADS[load]
+    size, receivers, qos, reads = LOADS[load]
     turn, stats = Turn(), Stats()
     policy = Policy(**_LIMITS) if configured else Policy()  # type: ignore[arg-type]
     broker = Broker(policy, turn, stats, MemoryBackend(policy, stats, turn))
@@ -141,7 +157,9 @@ def drive(load: str, reads: int, configured: bool) -> None:
     done = (b"\x40\x02", b"\x50\x02")[qos - 1]
     released = b"".join(b"\x62\x02" + each.to_bytes(2, "big") for each in identifiers)
     at = 4 + len(TOPIC)
-    for _ in range(reads):
+    for left in range(5 * reads, 0, -1):
+        if left == reads:
+            marks.begin()
         publisher.say(said)
         for each in peers:
             sent = b"".join(each.got)
@@ -154,58 +172,92 @@ def drive(load: str, reads: int, configured: bool) -> None:
                     publisher.say(released)
                 each.got.clear()
         publisher.got.clear()
+    marks.end(_label(load, configured).encode())
+
+
+def _label(load: str, configured: bool) -> str:
+    return f"{load}, {'configured' if configured else 'plain'}"
 
 
 # From outside
 
 
-def counted(python: str, load: str, reads: int, configured: bool) -> int:
-    """
-    The instructions of one run.
-    """
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", python, __file__, "--drive", load]
-    command += ["--reads", str(reads), *(["--configured"] if configured else [])]
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1"}
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd="/", check=False)
-    found = re.search(r"Collected : (\d+)", run.stderr)
-    if run.returncode or found is None:
-        sys.exit(run.stderr[-2000:])
-    return int(found[1])
+Counts = dict[tuple[str, bool], float]
 
 
-def cost(python: str, load: str, configured: bool) -> float:
+def counted(python: str, runs: list[tuple[str, bool]]) -> Counts:
     """
-    The instructions of one message: a delivered one, where several receive it.
+    The instructions of one message, or of one delivered where several receive it, in each of these runs: loads, and
+    whether they are configured.
     """
-    size, receivers, _, reads = LOADS[load]
-    more = counted(python, load, 3 * reads, configured) - counted(python, load, reads, configured)
-    return more / (2 * reads * size * receivers)
+    with TemporaryDirectory(prefix="instructions-") as name:
+        folder = Path(name)
+        (folder / "marks.c").write_text(_MARKS)
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", "marks.so", "marks.c"], check=True, cwd=folder)
+        command = ["valgrind", "--tool=callgrind", "--collect-atstart=no", f"--callgrind-out-file={folder}/out"]
+        command += [python, __file__, "--drive", str(folder / "marks.so")]
+        command += [f"{load}:{int(configured)}" for load, configured in runs]
+        environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1"}
+        run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd="/", check=False)
+        if run.returncode:
+            sys.exit(run.stderr[-2000:])
+        dumps = [each.read_text() for each in folder.glob("out.*")]
+    found: Counts = {}
+    for load, configured in runs:
+        (dump,) = (each for each in dumps if f"Client Request: {_label(load, configured)}\n" in each)
+        total = re.search(r"^(?:summary|totals): (\d+)", dump, re.MULTILINE)
+        assert total is not None
+        size, receivers, _, reads = LOADS[load]
+        found[load, configured] = int(total[1]) / (reads * size * receivers)
+    return found
+
+
+def check(python: str, loads: list[str], file: Path) -> bool:
+    """
+    Compare with what is expected.
+
+    @return: whether nothing costs a quarter more.
+    """
+    expected: dict[str, float] = tomllib.loads(file.read_text())["instructions"]
+    found = counted(python, [(load, True) for load in loads])
+    good = True
+    print(f"{'':12}{'expected':>10}{'found':>10}{'ratio':>8}")
+    for load in loads:
+        ratio = found[load, True] / expected[load]
+        good &= ratio <= TOLERANCE
+        print(
+            f"{load:12}{expected[load]:10.0f}{found[load, True]:10.0f}{ratio:8.2f}{'' if ratio <= TOLERANCE else ' !'}"
+        )
+    return good
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().partition("\n")[0])
     parser.add_argument("python", nargs="*", help="the interpreters of the installations, the oldest first")
     parser.add_argument("--only", default=",".join(LOADS), help="of " + ", ".join(LOADS))
-    parser.add_argument("--drive", choices=LOADS, help=argparse.SUPPRESS)
-    parser.add_argument("--reads", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--configured", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--check", type=Path, metavar="FILE", help="compare the first with what is expected")
+    parser.add_argument("--drive", metavar="MARKS", help=argparse.SUPPRESS)
     words = parser.parse_args()
     if words.drive:
-        drive(words.drive, words.reads, words.configured)
+        for load, configured in (each.split(":") for each in words.python):
+            drive(load, configured == "1", ctypes.CDLL(words.drive))
         return
     pythons = [os.path.abspath(each) if os.sep in each else each for each in words.python or [sys.executable]]
+    loads = words.only.split(",")
+    if words.check:
+        sys.exit(not check(pythons[0], loads, words.check))
+    found = [
+        counted(python, [(load, configured) for load in loads for configured in (False, True)]) for python in pythons
+    ]
+    columns = [(n, configured) for n in range(len(pythons)) for configured in (False, True)]
     print(
-        f"{'':12}{'before':>9}"
-        + "".join(f"{f'{n} plain':>18}{f'{n} configured':>18}" for n in range(2, len(pythons) + 1))
+        f"{'':12}"
+        + "".join(f"{f'{n + 1} ' + ('configured' if configured else 'plain'):>18}" for n, configured in columns)
     )
-    for load in words.only.split(","):
-        first = cost(pythons[0], load, False)
-        line = f"{load:12}{first:9.0f}"
-        for python in pythons[1:]:
-            for configured in (False, True):
-                figure = cost(python, load, configured)
-                line += f"{figure:9.0f} (x{figure / first:.3f})"
-        print(line, flush=True)
+    for load in loads:
+        first = found[0][load, False]
+        figures = (found[n][load, configured] for n, configured in columns)
+        print(f"{load:12}" + "".join(f"{figure:9.0f} (x{figure / first:.3f})" for figure in figures), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-/* A closed-loop MQTT 3.1.1 load of groups, on one thread and epoll: in each, one publisher and some subscribers.
+/* A closed-loop load of groups, MQTT 3.1.1 or 5.0, on one thread and epoll: in each, one publisher and some subscribers.
  *
  * No group has more than so many messages under way: published, and not yet received by all its subscribers and (at QoS
  * 1 and 2) acknowledged. So no broker is pushed into dropping, and each does the same work.
  *
  *   cc -O2 -w -o shapes_load shapes_load.c
  *   shapes_load -p PORT -k PID [-g groups] [-S subscribers] [-q QoS] [-w window] [-b payload bytes] [-t seconds]
- *               [-u warm-up seconds]
+ *               [-u warm-up seconds] [-v 4 or 5]
  *   shapes_load -p PORT -i CLIENTS        they connect, say "idle", and stay until the end of the input
  *
  * It prints how many messages were delivered, and the CPU time of that process for each, microseconds.
@@ -36,7 +36,7 @@ struct group {
   long published, acknowledged, delivered;
 };
 
-static int port, groups_n = 1, subscribers_n = 1, qos, window = 100, bytes = 64, idle, poller;
+static int port, groups_n = 1, subscribers_n = 1, qos, window = 100, bytes = 64, idle, level = 4, poller;
 static double load_seconds = 1, warm_seconds = 0.3;
 static pid_t broker;
 static group *groups;
@@ -60,13 +60,13 @@ static void hear(connection *c, int kind, int code) {
   uint8_t packet[130];
   if (recv(c->fd, packet, 2, MSG_WAITALL) != 2 || packet[0] >> 4 != kind || packet[1] > 127) fail("not the answer awaited");
   if (recv(c->fd, packet + 2, packet[1], MSG_WAITALL) != packet[1]) fail("half an answer");
-  if (packet[1 + packet[1]] != code) fail("a client was refused");
+  if (packet[kind == CONNACK ? 3 : 1 + packet[1]] != code) fail("a client was refused");
 }
 
 static void dial(connection *c, group *g) {
   static int number;
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  uint8_t body[64] = {0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 0};
+  uint8_t body[64] = {0, 4, 'M', 'Q', 'T', 'T', level, 2, 0, 0}; /* on 5.0 then no properties: a 0 */
   char id[32];
   int one = 1;
   c->group = g;
@@ -74,14 +74,16 @@ static void dial(connection *c, group *g) {
   if (connect(c->fd, (void *)&address, sizeof address)) fail("nobody listens");
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   sprintf(id, "load-%d-%d", getpid(), number++);
-  put_packet(&c->out, CONNECT << 4, body, 10 + put_string(body + 10, id));
+  size_t n = 10 + (level == 5);
+  put_packet(&c->out, CONNECT << 4, body, n + put_string(body + n, id));
   say(c);
   hear(c, CONNACK, 0);
 }
 
 static void subscribe(connection *c) {
   uint8_t body[64] = {0, 1};
-  size_t n = 2 + put_string(body + 2, c->group->topic);
+  size_t n = 2 + (level == 5);
+  n += put_string(body + n, c->group->topic);
   body[n++] = qos;
   put_packet(&c->out, SUBSCRIBE << 4 | 2, body, n);
   say(c);
@@ -121,6 +123,7 @@ static void pump(group *g) {
       body[n++] = id >> 8;
       body[n++] = id;
     }
+    if (level == 5) body[n++] = 0;
     put_packet(&c->out, PUBLISH << 4 | qos << 1, body, n + bytes);
     g->published++;
   }
@@ -211,7 +214,7 @@ static void load(void) {
 
 int main(int count, char **words) {
   struct rlimit files;
-  for (int o; (o = getopt(count, words, "p:k:g:S:q:w:b:t:u:i:")) > 0;) switch (o) {
+  for (int o; (o = getopt(count, words, "p:k:g:S:q:w:b:t:u:i:v:")) > 0;) switch (o) {
       case 'p': port = atoi(optarg); break;
       case 'k': broker = atoi(optarg); break;
       case 'g': groups_n = atoi(optarg); break;
@@ -222,6 +225,7 @@ int main(int count, char **words) {
       case 't': load_seconds = atof(optarg); break;
       case 'u': warm_seconds = atof(optarg); break;
       case 'i': idle = atoi(optarg); break;
+      case 'v': level = atoi(optarg); break;
       default: return 2;
     }
   getrlimit(RLIMIT_NOFILE, &files);

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from txmqtt.codec import reasons
 from txmqtt.codec.constants import CONNECT, MAX_PACKET_ID, MQTT5, MQTT31, NAMES
 from txmqtt.codec.errors import LocalProtocolError
-from txmqtt.codec.fields import MAX_STRING
+from txmqtt.codec.fields import MAX_STRING, pair
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.properties import encode as encode_properties
 from txmqtt.codec.topics import filter_error, topic_error
@@ -70,7 +70,7 @@ def packet_id_bytes(packet_id: int, kind: int) -> bytes:
     """
     if not 0 < packet_id <= MAX_PACKET_ID:
         raise bad_packet_id(packet_id, kind)
-    return packet_id.to_bytes(2, "big")
+    return pair(packet_id)
 
 
 def check_topic(topic: bytes, what: str) -> None:

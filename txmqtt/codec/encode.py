@@ -43,7 +43,7 @@ from txmqtt.codec.constants import (
     UNSUBSCRIBE,
 )
 from txmqtt.codec.errors import LocalProtocolError
-from txmqtt.codec.fields import MAX_STRING, header, put_binary, put_string, put_u16
+from txmqtt.codec.fields import BYTES, MAX_STRING, PAIRS, header, pair, put_binary, put_string, put_u16
 from txmqtt.codec.packets import (
     Ack,
     Auth,
@@ -65,8 +65,8 @@ from txmqtt.codec.properties import WILL_PROPERTIES, Properties
 from txmqtt.codec.properties import encode as encode_properties
 from txmqtt.codec.topics import SHARE
 
-#: The bytes of the identifiers that are most in use: C{PacketIds} begins again after these.
-_IDENTIFIERS: Final = [number.to_bytes(2, "big") for number in range(256)]
+#: What stands before the packet identifier of an acknowledgement that has nothing more to say, from PUBACK on.
+_SHORT_ACKS: Final = [b"\x40\2", b"\x50\2", b"\x62\2", b"\x70\2"]
 
 PINGREQ_BYTES: Final = b"\xc0\x00"
 PINGRESP_BYTES: Final = b"\xd0\x00"
@@ -146,15 +146,14 @@ def publish(
         first |= qos << 1
         if dup:
             first |= 8
-        middle = packet_id.to_bytes(2, "big") + middle
+        middle = pair(packet_id) + middle if middle else pair(packet_id)
     elif dup or packet_id:
         # [MQTT5-3.3.1-2] [MQTT311-3.3.1-2]
         raise LocalProtocolError("PUBLISH of QoS 0 with DUP or a packet identifier")
     remaining = 2 + size + len(middle) + len(payload)
     if remaining < 128:
-        head = (first << 24 | remaining << 16 | size).to_bytes(4, "big") + topic
-        return head + middle + payload if middle else head + payload
-    return b"".join((header(first, remaining), size.to_bytes(2, "big"), topic, middle, payload))
+        return b"%b%b%b%b%b%b" % (BYTES[first], BYTES[remaining], PAIRS[size], topic, middle, payload)
+    return b"".join((header(first, remaining), pair(size), topic, middle, payload))
 
 
 def publish_head(first: int, topic: bytes, tail: bytes, id_size: int) -> bytes:
@@ -169,17 +168,17 @@ def publish_head(first: int, topic: bytes, tail: bytes, id_size: int) -> bytes:
     size = len(topic)
     remaining = 2 + size + id_size + len(tail)
     if remaining < 128:
-        return (first << 24 | remaining << 16 | size).to_bytes(4, "big") + topic
+        return b"%b%b%b%b" % (BYTES[first], BYTES[remaining], PAIRS[size], topic)
     if size > MAX_STRING:
         raise bad_topic_size(size)
-    return b"".join((header(first, remaining), size.to_bytes(2, "big"), topic))
+    return b"".join((header(first, remaining), pair(size), topic))
 
 
 def identifier(packet_id: int) -> bytes:
     """
     A packet identifier, to stand between the head and the tail of a PUBLISH.
     """
-    return _IDENTIFIERS[packet_id] if packet_id < 256 else packet_id.to_bytes(2, "big")
+    return pair(packet_id)
 
 
 def ack(kind: int, packet_id: int, reason: int, properties: Properties | None, version: int) -> bytes:
@@ -190,9 +189,9 @@ def ack(kind: int, packet_id: int, reason: int, properties: Properties | None, v
         raise LocalProtocolError(f"{kind} is no packet type of an acknowledgement")
     if not 0 < packet_id <= MAX_PACKET_ID:
         raise bad_packet_id(packet_id, kind)
-    first = 0x62 if kind == PUBREL else kind << 4
     if reason == 0 and properties is None:
-        return (first << 24 | 0x020000 | packet_id).to_bytes(4, "big")
+        return _SHORT_ACKS[kind - PUBACK] + pair(packet_id)
+    first = 0x62 if kind == PUBREL else kind << 4
     check_reason(reason, kind, version)
     if properties is None:
         return (first << 32 | 0x03000000 | packet_id << 8 | reason).to_bytes(5, "big")
@@ -299,7 +298,7 @@ def subscribe(
         if subscription.no_local and filter.startswith(SHARE):
             raise LocalProtocolError(f"No Local on the shared subscription {filter!r}")  # [MQTT5-3.8.3-4]
         parts.append(put_binary(filter, "filter"))
-        parts.append(bytes((options,)))
+        parts.append(BYTES[options])
     body = b"".join(parts)
     return header(first_byte(dup, 0x82, version), len(body)) + body
 
