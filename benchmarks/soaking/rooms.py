@@ -106,7 +106,7 @@ class Room:
         if publisher.version < MQTT5:
             expiry = 0
         expires = self._reactor.seconds() + expiry if expiry else 0.0
-        answers = []
+        answers: list[Any] = []
         for topic in topics:
             self._said += 1
             qos = 1 if topic.endswith("full") else random.randrange(3)
