@@ -54,7 +54,16 @@ class Server:
         words += ["--metrics", f"tcp:{self.metrics}:{local}", "--log-format", "json"]
         words += ["--sys-interval", "0"]  # what is under $SYS would be counted as retained, too
         # A machine that is busy with other things is not what is looked for.
-        words += ["--max-takeovers", "1000", "--connect-timeout", "300", "--store-delay", "300"]
+        words += [
+            "--max-takeovers",
+            "1000",
+            "--connect-timeout",
+            "300",
+            "--store-delay",
+            "300",
+            "--resend-interval",
+            "0",
+        ]
         words += ["--state-dir", "{dir}", "--store", "memory" if store == "memory" else _STORE]
         self.process = Broker(shlex.join(words), within)
         self.ports["mqtt"] = self.process.port
