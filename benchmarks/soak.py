@@ -155,19 +155,16 @@ def main() -> int:
     seed = SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
     print(f"--seed {seed}", flush=True)
     wrong: list[str] = []
+    server = Server(arguments.store, arguments.python)
 
     async def soak(reactor: Any) -> None:
-        server = Server(arguments.store, arguments.python)
         soaking = Soaking(reactor, server, arguments.minutes, arguments.rooms, seed)
-        try:
-            server.process.start()
-            if not server.process.answers(PATIENCE):
-                raise SystemExit(f"the broker does not start:\n{server.process.last_words()}")
-            await soaking.run()
-            server.process.kill(signal.SIGTERM)
-            soaking.soak.log = server.log
-        finally:
-            server.process.remove()
+        server.process.start()
+        if not server.process.answers(PATIENCE):
+            raise SystemExit(f"the broker does not start:\n{server.process.last_words()}")
+        await soaking.run()
+        server.process.kill(signal.SIGTERM)
+        soaking.soak.log = server.log
         wrong.extend(report(soaking))
         if arguments.samples:
             Path(arguments.samples).write_text(json.dumps([[*vars(each).values()] for each in soaking.soak.samples]))
@@ -178,6 +175,8 @@ def main() -> int:
     except SystemExit as done:
         if done.code:
             raise
+    finally:  # also when a signal has ended it
+        server.process.remove()
     return 1 if wrong else 0
 
 
