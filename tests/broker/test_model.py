@@ -58,6 +58,8 @@ class Broker(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 2**32))
     def begin(self, seed: int) -> None:
+        for name in NAMES:
+            self.connect(name, False, None, False)
         self.storm(seed, self.depth)
 
     clients_by_name = st.sampled_from(NAMES)
@@ -328,8 +330,8 @@ _WORDS: dict[str, dict[str, Any]] = {
 _WEATHER = Weather(
     (
         *("publish",) * 10,
-        *("subscribe", "connect") * 5,
-        *("read", "read_some") * 2,
+        *("subscribe",) * 5,
+        *("connect", "read", "read_some") * 2,
         *("lose", "leave", "unsubscribe", "pause", "wait"),
     ),
     _WORDS,
