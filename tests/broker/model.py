@@ -295,9 +295,11 @@ class Model:
             client.lasting = False
         client.back(now)
 
-    def wait(self, now: float) -> None:
+    def wait(self, now: float, tidied: bool) -> None:
         """
         So late it is.
+
+        @param tidied: what is retained and has expired is cleared away.
         """
         for due in sorted(self.due, key=lambda due: due.at):
             if due.at <= now and due in self.due:
@@ -310,6 +312,9 @@ class Model:
                     client.forget()
                     client.lasting = False
                     self.due = [other for other in self.due if other.client is not client]
-        self.retained = {
-            topic: (message, expires) for topic, (message, expires) in self.retained.items() if not 0.0 < expires <= now
-        }
+        if tidied:
+            self.retained = {
+                topic: (message, expires)
+                for topic, (message, expires) in self.retained.items()
+                if not 0.0 < expires <= now
+            }
