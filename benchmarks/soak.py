@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -31,7 +32,7 @@ from benchmarks.soaking.books import Books, read
 from benchmarks.soaking.figures import Sample, descriptors, memory
 from benchmarks.soaking.rooms import Room
 from benchmarks.soaking.server import CLIENTS, Server
-from benchmarks.soaking.verdict import Soak
+from benchmarks.soaking.verdict import SHOWN, Soak
 
 #: Seconds from one rest to the next; of them the wilder clients have a quarter.
 CHAPTER = 60.0
@@ -95,7 +96,7 @@ class Soaking:
         patient = self._now + PATIENCE
         while (faults := self.books.faults(await self._figures())) and self._now < patient:
             await deferLater(self._reactor, 0.2, lambda: None)  # somebody's end is still on its way
-        self.soak.faults += [*(f"at {self._now:.0f} s: {each}" for each in faults), *self.books.lost]
+        self._fault([*faults, *self.books.lost])
         self.books.lost.clear()
         self.soak.descriptors.append(descriptors(self._server.process.pid))
         sample, books = self.soak.samples[-1], self.books
@@ -111,12 +112,16 @@ class Soaking:
         self._seed += 1
         verdict = await town.live(self._reactor, self._server.process.port, self._seed, RATE, 0.25 * self._chapter)
         if not verdict.good:
-            self.soak.faults += [f"at {self._now:.0f} s, in town: {line}" for line in verdict.table().splitlines()]
+            self._fault([f"in town: {line}" for line in verdict.table().splitlines()])
         after = await self._figures()
         self.books.begin(after)
-        for name, count in after.items():
-            if name.startswith("txmqtt_messages_dropped_total") and count != before[name]:
-                self.soak.faults.append(f"at {self._now:.0f} s, in town: {name} {count - before[name]:,.0f}")
+        dropped = [name for name in after if name.startswith("txmqtt_messages_dropped") and after[name] != before[name]]
+        self._fault([f"in town: {name} {after[name] - before[name]:,.0f}" for name in dropped])
+
+    def _fault(self, faults: Sequence[str]) -> None:
+        for each in faults[:SHOWN]:
+            print(f"{self._now:>7.0f} s {each}", flush=True)
+        self.soak.faults += [f"at {self._now:.0f} s: {each}" for each in faults]
 
 
 def report(soaking: Soaking) -> list[str]:
@@ -150,19 +155,16 @@ def main() -> int:
     seed = SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
     print(f"--seed {seed}", flush=True)
     wrong: list[str] = []
+    server = Server(arguments.store, arguments.python)
 
     async def soak(reactor: Any) -> None:
-        server = Server(arguments.store, arguments.python)
         soaking = Soaking(reactor, server, arguments.minutes, arguments.rooms, seed)
-        try:
-            server.process.start()
-            if not server.process.answers(PATIENCE):
-                raise SystemExit(f"the broker does not start:\n{server.process.last_words()}")
-            await soaking.run()
-            server.process.kill(signal.SIGTERM)
-            soaking.soak.log = server.log
-        finally:
-            server.process.remove()
+        server.process.start()
+        if not server.process.answers(PATIENCE):
+            raise SystemExit(f"the broker does not start:\n{server.process.last_words()}")
+        await soaking.run()
+        server.process.kill(signal.SIGTERM)
+        soaking.soak.log = server.log
         wrong.extend(report(soaking))
         if arguments.samples:
             Path(arguments.samples).write_text(json.dumps([[*vars(each).values()] for each in soaking.soak.samples]))
@@ -173,6 +175,8 @@ def main() -> int:
     except SystemExit as done:
         if done.code:
             raise
+    finally:  # also when a signal has ended it
+        server.process.remove()
     return 1 if wrong else 0
 
 

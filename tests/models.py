@@ -6,8 +6,11 @@ somebody wants to find something.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, note, settings
 
 #: How many lives each model leads; without it, as many as the suite has time for.
 EXAMPLES = int(os.environ.get("TXMQTT_EXAMPLES", "0"))
@@ -31,3 +34,25 @@ def model_settings(examples: int, steps: int, shrink: bool = True) -> settings:
         phases=(*_SEARCH, Phase.shrink) if shrink else _SEARCH,
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large),
     )
+
+
+class Weather:
+    """
+    What may happen by chance: names of a machine's rules, and words for each.
+
+    A search tries the same few steps again and again; so many random steps in a row find more, and sooner.
+    """
+
+    def __init__(self, often: Sequence[str], words: Mapping[str, Mapping[str, Sequence[Any]]]) -> None:
+        self._often = often
+        self._words = words
+
+    def storm(self, machine: object, seed: int, count: int) -> None:
+        """
+        Have so many of these things happen.
+        """
+        chance = Random(seed)
+        for name in chance.choices(self._often, k=count):
+            words = {word: chance.choice(choices) for word, choices in self._words[name].items()}
+            note(f"  {name} {words}")
+            getattr(machine, name)(**words)

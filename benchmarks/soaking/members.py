@@ -15,12 +15,13 @@ from txmqtt import Message, MQTTClient, Will, connect
 from txmqtt.codec.constants import MQTT5
 from txmqtt.codec.topics import matches
 from txmqtt.net.client_tls import TLS
+from txmqtt.net.handshake import Refusal
 
 #: Topic, payload and QoS of what is to come.
 Copy = tuple[str, bytes, int]
 
 #: Seconds after which what has not come is lost.
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Expected:
@@ -61,14 +62,37 @@ class Expected:
         if not self.copies:
             return
         waiting = self._waiting = Deferred()
-        alarm = reactor.callLater(PATIENCE, waiting.callback, None)
+        patience = Patience(reactor, waiting)
         await waiting
         self._waiting = None
-        if alarm.active():
-            alarm.cancel()
+        patience.end()
         for copy, count in self.copies.items():
             self._books.lost.append(f"{self.name} never got {count} of {copy}"[:200])
         self.copies.clear()
+
+
+class Patience:
+    """
+    Fires C{waiting} when it has lasted long enough, second by second: while the machine does nothing at all, as when
+    its lid is closed, none goes by.
+    """
+
+    def __init__(self, reactor: Any, waiting: Deferred[None]) -> None:
+        self._reactor = reactor
+        self._waiting = waiting
+        self._left = PATIENCE
+        self._alarm = reactor.callLater(1.0, self._second)
+
+    def _second(self) -> None:
+        self._left -= 1.0
+        if self._left > 0.0:
+            self._alarm = self._reactor.callLater(1.0, self._second)
+        else:
+            self._waiting.callback(None)
+
+    def end(self) -> None:
+        if self._alarm.active():
+            self._alarm.cancel()
 
 
 class Member:
@@ -122,15 +146,18 @@ class Member:
             else:
                 self.expected.expect(topic, payload, owed)
         self.owed.clear()
-        self.client = await connect(
-            self._reactor,
-            self._url,
-            tls=self._tls,
-            keep_alive=600,
-            timeout=2 * PATIENCE,
-            on_message=self.expected.heard,
-            **options,
-        )
+        options |= {
+            "resend_interval": 0.0 if self.version < MQTT5 else None,
+            "keep_alive": 1_200,
+            "timeout": 5 * PATIENCE,
+            "on_message": self.expected.heard,
+        }
+        while True:
+            try:
+                self.client = await connect(self._reactor, self._url, tls=self._tls, **options)
+                break
+            except Refusal:  # no WebSocket within ten seconds: so busy is this machine
+                continue
         await self.client.ping()
 
     async def subscribe(self, filter: str, qos: int, retained: dict[str, tuple[bytes, int]]) -> None:

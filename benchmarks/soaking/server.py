@@ -44,17 +44,26 @@ class Server:
         if python is not None:
             words += ["env", "-u", "PYTHONPATH"]
         words += [python or sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "mqtt-broker"]
-        words += ["--listen", f"tcp:{{port}}:{local}", "--listen", f"ws:tcp:{self.ports['ws']}:{local}"]
+        words += [
+            "--listen",
+            f"tcp:{{port}}:{local}",
+            "--listen",
+            f"ws:tcp:{self.ports['ws']}:{local}:handshake_timeout=300",
+        ]
         words += ["--listen", f"ssl:{self.ports['mqtts']}:{local}:privateKey={{dir}}/key.pem:certKey={{dir}}/cert.pem"]
         words += ["--metrics", f"tcp:{self.metrics}:{local}", "--log-format", "json"]
+        words += ["--sys-interval", "0"]  # what is under $SYS would be counted as retained, too
+        # A machine that is busy with other things is not what is looked for.
         words += [
-            "--sys-interval",
-            "0",
             "--max-takeovers",
             "1000",
             "--connect-timeout",
-            "120",
-        ]  # what is under $SYS is retained, too
+            "300",
+            "--store-delay",
+            "300",
+            "--resend-interval",
+            "0",
+        ]
         words += ["--state-dir", "{dir}", "--store", "memory" if store == "memory" else _STORE]
         self.process = Broker(shlex.join(words), within)
         self.ports["mqtt"] = self.process.port

@@ -26,12 +26,18 @@ async def live(reactor: Any, port: int, seed: int, rate: float, seconds: float) 
     @param rate: messages published in a second.
     """
     verdict: Verdict = await deferToThread(_live, port, seed, rate, seconds)
-    for person in townsfolk():
+    for person in townsfolk():  # the sessions first, or what is said next is owed to them
         client = await connect(
-            reactor, f"mqtt://127.0.0.1:{port}", client_id=person.name, version=person.version, clean_start=True
+            reactor,
+            f"mqtt://127.0.0.1:{port}",
+            client_id=person.name,
+            version=person.version,
+            clean_start=True,
+            timeout=120.0,
         )
-        for topic in person.topics:
-            if topic.retain:
-                await client.publish(topic.name, b"", 1, True)
         await client.disconnect()
+    client = await connect(reactor, f"mqtt://127.0.0.1:{port}", timeout=120.0)
+    for topic in {topic.name for person in townsfolk() for topic in person.topics if topic.retain}:
+        await client.publish(topic, b"", 1, True)
+    await client.disconnect()
     return verdict

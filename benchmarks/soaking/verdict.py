@@ -18,6 +18,9 @@ SHOWN = 10
 MEMORY = (0.05, 6.0)
 #: The same for the files of the store, which grow to what was needed once, and whose log is cut back now and then.
 STORE = (0.3, 8.0)
+#: Seconds until a broker has warmed up; what lasts less may grow by so many MB more.
+WARM = 600.0
+WARMING = 20.0
 #: Samples without which nothing can be said.
 ENOUGH = 16
 #: File descriptors that may be more at the end: a connection that has just been closed.
@@ -46,7 +49,9 @@ class Soak:
         """
         if len(self.samples) < ENOUGH:
             return []
-        found = [course("memory", [(each.at, each.memory) for each in self.samples], *MEMORY)]
+        more = WARMING if self.samples[-1].at < WARM else 0.0
+        part, least = MEMORY
+        found = [course("memory", [(each.at, each.memory) for each in self.samples], part, least + more)]
         if any(each.store for each in self.samples):
             found.append(course("store", [(each.at, each.store) for each in self.samples], *STORE))
         return found

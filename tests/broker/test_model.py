@@ -1,66 +1,53 @@
 """
-The broker against a model of a page: whatever clients do, each gets what it must, in order, at the right QoS, and once.
+The broker against a model of two pages: whatever clients do, each gets what it must, in order, at the right QoS, with
+the right flags, and once.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.broker.support import Peer, Town
+from tests.broker.model import Client, LastWill, Message, Model
+from tests.broker.support import Peer, Town, will
+from tests.models import Weather, model_settings
 from txmqtt.broker.policy import Policy
+from txmqtt.codec.constants import MQTT5
 from txmqtt.codec.packets import Connack, Publish, Subscription
-from txmqtt.codec.topics import matches
 
-NAMES = ("clean3", "clean5", "lasting3", "lasting5", "small5")
+#: The last character is the version, 3 for 3.1 and 4 for 3.1.1; C{small} ones take two messages at a time.
+NAMES = ("clean4", "clean5", "lasting3", "lasting5", "small5")
+#: How long the sessions of 5.0 last, seconds.
+EXPIRY = {"clean5": 0, "lasting5": 100, "small5": 110}
+#: How long their wills may wait: nobody's as long as another's.
+DELAYS = {"clean5": 3, "lasting5": 200, "small5": 5}
+
 FILTERS = (b"a", b"b", b"a/b", b"+", b"#", b"a/#", b"+/b")
 TOPICS = (b"a", b"b", b"a/b", b"c/b")
+QUALITIES = (0, 1, 2)
+TIMES = (1, 6, 60, 99, 120)
 
-Copy = tuple[bytes, int]
-
-
-class Client:
-    """
-    One client: what the model says it must get, and its peer while it is connected.
-
-    @ivar kept: QoS 1 and 2 that it must get, in order.
-    @ivar flying: QoS 0, in order.
-    @ivar retained: what new subscriptions bring, in any order.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.version = int(name[-1])
-        self.lasting = not name.startswith("clean")
-        self.peer: Peer | None = None
-        self.filters: dict[bytes, Subscription] = {}
-        self.kept: list[Copy] = []
-        self.flying: list[Copy] = []
-        self.retained: Counter[Copy] = Counter()
-
-    def forget(self) -> None:
-        self.filters.clear()
-        self.kept.clear()
-        self.flying.clear()
-        self.retained.clear()
-
-    def drop(self) -> None:
-        """
-        What a broken connection loses.
-        """
-        self.flying.clear()
-        self.retained = Counter({copy: count for copy, count in self.retained.items() if copy[1]})
+#: How many things happen before a search begins.
+DEPTH = 60
 
 
 class Broker(RuleBasedStateMachine):
+    """
+    @cvar wills: clients have them.
+    @cvar prompt: nothing waits for a disk, so that publishers are told when nobody listens.
+    """
+
+    wills = True
+    prompt = True
+    depth = DEPTH
+
     def __init__(self) -> None:
         super().__init__()
-        self.town = self.make_town(Policy(max_queued_messages=10_000, queue_page=3))
-        self.clients = {name: Client(name) for name in NAMES}
-        self.retained: dict[bytes, Copy] = {}
+        self.town = self.make_town(Policy(max_queued_messages=10_000, queue_page=3, max_takeovers=0, resend_interval=0))
+        self.model = Model(NAMES)
+        self.clients = self.model.clients
         self.published = 0
 
     def make_town(self, policy: Policy) -> Town:
@@ -69,94 +56,151 @@ class Broker(RuleBasedStateMachine):
         """
         return Town(policy)
 
+    @initialize(seed=st.integers(0, 2**32))
+    def begin(self, seed: int) -> None:
+        for name in NAMES:
+            self.connect(name, False, None, False)
+        self.storm(seed, self.depth)
+
     clients_by_name = st.sampled_from(NAMES)
 
-    # What clients do
+    @property
+    def now(self) -> float:
+        return self.town.turn.wall
 
-    @rule(name=clients_by_name, clean=st.sampled_from((False, False, True)))
-    def connect(self, name: str, clean: bool) -> None:
-        client = self.clients[name]
-        peer = Peer(self.town)
-        words = {"session_expiry_interval": 100} if client.lasting and client.version == 5 else {}
-        if name.startswith("small"):
-            words |= {"receive_maximum": 2}
-        clean = clean or not client.lasting
+    def _payload(self, name: str) -> bytes:
+        self.published += 1
+        return b"%s %d" % (name.encode(), self.published)
+
+    def _reachable(self, name: str) -> Peer | None:
+        """
+        Somebody who can ask for something, and would hear the answer.
+        """
+        peer = self.clients[name].peer
+        return None if peer is None or peer.session.paused else peer
+
+    # Who comes and goes
+
+    @rule(
+        name=clients_by_name,
+        clean=st.sampled_from((False, False, True)),
+        last=st.sampled_from((None, (b"a", 0, False), (b"b", 1, True), (b"c/b", 2, False))),
+        delayed=st.booleans(),
+    )
+    def connect(self, name: str, clean: bool, last: tuple[bytes, int, bool] | None, delayed: bool) -> None:
+        model, client, now = self.model, self.clients[name], self.now
+        clean = clean or not client.may_last
         old = client.peer
         if old is not None:
-            client.drop()
-        if clean:
-            client.forget()
+            model.leaves(client, now, replaced=True, ends=clean)
+        model.returns(client, now, clean)
+        words: dict[str, Any] = {}
+        if client.version == MQTT5:
+            words["session_expiry_interval"] = EXPIRY[name]
+            client.lasting, client.expiry = EXPIRY[name] > 0, EXPIRY[name]
+        else:
+            client.lasting, client.expiry = not clean, self.town.policy.max_session_expiry
+        if name.startswith("small"):
+            words["receive_maximum"] = 2
+        if last is not None and self.wills:
+            topic, qos, retain = last
+            delay = DELAYS[name] if delayed and client.version == MQTT5 else 0
+            message = Message(name, topic, self._payload(name), qos, retain)
+            client.will = LastWill(message, delay)
+            properties = {"will_delay_interval": delay} if delay else {}
+            words["will"] = will(topic.decode(), message.payload, qos, retain, **properties)
+        peer = Peer(self.town)
         peer.connect(name, client.version, clean_start=clean, **words)
         connack = peer.inbox.pop(0)
         assert isinstance(connack, Connack) and connack.reason == 0
         assert old is None or old.closed is not None
-        client.lasting = client.lasting and not (clean and client.version == 3)
         client.peer = peer
 
     @rule(name=clients_by_name)
     def lose(self, name: str) -> None:
         client = self.clients[name]
+        if client.peer is not None:
+            client.peer.lose()
+            self.model.leaves(client, self.now)
+
+    @rule(name=clients_by_name, reason=st.sampled_from((0, 0, 4)), for_good=st.booleans())
+    def leave(self, name: str, reason: int, for_good: bool) -> None:
+        """
+        A client says goodbye; on 5.0 perhaps with its will, or with the end of its session.
+        """
+        client = self.clients[name]
         if client.peer is None:
             return
-        client.peer.lose()
-        client.peer = None
-        client.drop()
-        if not client.lasting:
-            client.forget()
-        client.lasting = not name.startswith("clean")
+        words = {"session_expiry_interval": 0} if for_good and client.version == MQTT5 else {}
+        reason = reason if client.version == MQTT5 else 0
+        client.peer.leave(reason, **words)
+        if words:
+            client.expiry = 0
+        self.model.leaves(client, self.now, will=reason != 0)
+
+    # What they ask for
 
     @rule(
         name=clients_by_name,
         filter=st.sampled_from(FILTERS),
-        qos=st.integers(0, 2),
-        handling=st.integers(0, 2),
+        qos=st.sampled_from(QUALITIES),
+        handling=st.sampled_from(QUALITIES),
         no_local=st.booleans(),
+        published=st.booleans(),
+        identifier=st.sampled_from((0, 1, 7)),
     )
-    def subscribe(self, name: str, filter: bytes, qos: int, handling: int, no_local: bool) -> None:
-        client = self.clients[name]
-        if client.peer is None or client.peer.session.paused:
+    def subscribe(
+        self, name: str, filter: bytes, qos: int, handling: int, no_local: bool, published: bool, identifier: int
+    ) -> None:
+        client, peer = self.clients[name], self._reachable(name)
+        if peer is None:
             return
-        if client.version < 5:
-            handling, no_local = 0, False
-        wanted = Subscription(filter, qos, no_local, False, handling)
-        if handling == 0 or (handling == 1 and filter not in client.filters):
-            for topic, (payload, published) in self.retained.items():
-                if matches(filter, topic) and not (no_local and payload.startswith(name.encode())):
-                    client.retained[payload, min(qos, published)] += 1
-        client.filters[filter] = wanted
-        assert client.peer.subscribe(wanted) == [qos]
+        if client.version < MQTT5:
+            handling, no_local, published, identifier = 0, False, False, 0
+        wanted = Subscription(filter, qos, no_local, published, handling)
+        busy = name.startswith("small") or len(client.kept) + len(client.retained) > 10
+        if busy:  # what is retained would be looked for later, and may be something else by then
+            self.take(client)
+        self.model.subscribe(client, wanted, identifier, self.now)
+        assert peer.subscribe(wanted, identifier=identifier) == [qos]
+        if busy:
+            self.take(client)
 
     @rule(name=clients_by_name, filter=st.sampled_from(FILTERS))
     def unsubscribe(self, name: str, filter: bytes) -> None:
-        client = self.clients[name]
-        if client.peer is None or client.peer.session.paused:
+        client, peer = self.clients[name], self._reachable(name)
+        if peer is None:
             return
         self.take(client)
-        client.filters.pop(filter, None)
-        client.peer.unsubscribe(filter.decode())
+        known = client.filters.pop(filter, None)
+        codes = peer.unsubscribe(filter.decode())
+        assert client.version < MQTT5 or codes == [0 if known else 0x11]
 
-    @rule(name=clients_by_name, topic=st.sampled_from(TOPICS), qos=st.integers(0, 2), retain=st.booleans())
-    def publish(self, name: str, topic: bytes, qos: int, retain: bool) -> None:
-        publisher = self.clients[name]
-        if publisher.peer is None or publisher.peer.session.paused:
+    # What is said
+
+    @rule(
+        name=clients_by_name,
+        topic=st.sampled_from(TOPICS),
+        qos=st.sampled_from(QUALITIES),
+        retain=st.sampled_from((False, False, True)),
+        empty=st.sampled_from((False, False, False, True)),
+        interval=st.sampled_from((0, 0, 5, 50)),
+    )
+    def publish(self, name: str, topic: bytes, qos: int, retain: bool, empty: bool, interval: int) -> None:
+        client, peer = self.clients[name], self._reachable(name)
+        if peer is None:
             return
-        self.published += 1
-        payload = b"%s %d" % (name.encode(), self.published)
-        if retain:
-            self.retained[topic] = payload, qos
-        for client in self.clients.values():
-            granted = [
-                wanted.qos
-                for filter, wanted in client.filters.items()
-                if matches(filter, topic) and not (wanted.no_local and client is publisher)
-            ]
-            if granted:
-                copy = payload, min(qos, max(granted))
-                if copy[1]:
-                    client.kept.append(copy)
-                elif client.peer is not None:
-                    client.flying.append(copy)
-        assert publisher.peer.publish(topic.decode(), payload, qos, retain) in (-1, 0, 0x10)
+        payload = b"" if empty else self._payload(name)
+        interval = interval if client.version == MQTT5 else 0
+        heard = self.model.publish(Message(name, topic, payload, qos, retain, interval), self.now)
+        words = {"message_expiry_interval": interval} if interval else {}
+        reason = peer.publish(topic.decode(), payload, qos, retain, **words)
+        if not qos:
+            assert reason == -1
+        elif client.version < MQTT5 or heard or retain:
+            assert reason == 0
+        else:
+            assert reason == 0x10 or not self.prompt
 
     @rule(name=clients_by_name)
     def pause(self, name: str) -> None:
@@ -176,57 +220,67 @@ class Broker(RuleBasedStateMachine):
 
     def take(self, client: Client) -> None:
         assert client.peer is not None
-        live: list[Copy] = []
-        retained: Counter[Copy] = Counter()
-        known: dict[int, bytes] = {}
-        while packets := client.peer.heard():
-            for packet in packets:
-                if isinstance(packet, Publish) and packet.dup and packet.packet_id in known:
-                    # Unanswered for too long while it did not read: the same once more, which only 3.x allows.
-                    assert client.version < 5 and known[packet.packet_id] == packet.payload
-                elif isinstance(packet, Publish):
-                    known[packet.packet_id] = packet.payload
-                    copy = packet.payload, packet.qos
-                    if packet.retain:
-                        retained[copy] += 1
-                    else:
-                        live.append(copy)
-                client.peer.answer(packet)
-        assert [copy for copy in live if copy[1]] == client.kept, (live, client.kept)
-        assert [copy for copy in live if not copy[1]] == client.flying, (live, client.flying)
-        assert retained == client.retained, (retained, client.retained)
-        client.kept.clear()
-        client.flying.clear()
-        client.retained.clear()
+        while client.peer.inbox:
+            self._take(client, len(client.peer.inbox))
+        client.satisfied(self.now)
 
-    @rule(seconds=st.sampled_from((1, 99, 101)))
-    def wait(self, seconds: int) -> None:
-        away = {name for name, client in self.clients.items() if client.peer is None}
-        before = {name for name in away if self.town.broker.registry.find(("", name)) is not None}
+    @rule(name=clients_by_name, count=st.integers(1, 3))
+    def read_some(self, name: str, count: int) -> None:
+        """
+        A client takes the first of what there is, and answers it.
+        """
+        client = self.clients[name]
+        if self._reachable(name) is not None:
+            self._take(client, count)
+
+    def _take(self, client: Client, count: int) -> None:
+        peer = client.peer
+        assert peer is not None
+        packets, peer.inbox = peer.inbox[:count], peer.inbox[count:]
+        for packet in packets:
+            if isinstance(packet, Publish):
+                client.hears(packet, self.now)
+            peer.answer(packet)
+
+    @rule(seconds=st.sampled_from(TIMES), tidied=st.booleans())
+    def wait(self, seconds: float, tidied: bool) -> None:
+        """
+        Time goes by; now and then what has expired is cleared away.
+        """
+        self.model.wait(self.now + seconds, tidied)
         self.town.wait(seconds)
-        for name in before:
-            if self.town.broker.registry.find(("", name)) is None:
-                assert self.clients[name].version == 5
-                self.clients[name].forget()
+        if tidied:
+            self.town.backend.sweep(self.now)
+            self.town.turn.flush()
+
+    @rule(seed=st.integers(0, 2**32), count=st.sampled_from((10, 30)))
+    def storm(self, seed: int, count: int) -> None:
+        """
+        Many of these things in a row.
+        """
+        _WEATHER.storm(self, seed, count)
 
     # What always holds
 
     @invariant()
     def counters(self) -> None:
         stats = self.town.stats
-        assert stats.connections == sum(client.peer is not None for client in self.clients.values())
+        clients = self.clients.values()
+        assert stats.connections == sum(client.peer is not None for client in clients)
+        assert stats.sessions == sum(client.peer is not None or client.lasting for client in clients)
         assert stats.sessions == len(self.town.broker.registry)
-        assert stats.subscriptions == sum(len(client.filters) for client in self.clients.values())
+        assert stats.subscriptions == sum(len(client.filters) for client in clients)
         assert stats.queued >= 0 and stats.queued_bytes >= 0
         assert stats.dropped_full == stats.dropped_slow == stats.dropped_denied == 0
-        assert stats.retained == len(self.retained)
+        assert stats.retained == len(self.model.retained)
+        assert stats.wills_sent == self.model.wills
 
     @precondition(lambda self: self.published)
     @rule()
     def everybody_reads(self) -> None:
         for name, client in self.clients.items():
             if client.peer is None:
-                self.connect(name, False)
+                self.connect(name, False, None, False)
             self.read(name)
         assert self.town.stats.queued == 0
 
@@ -234,82 +288,59 @@ class Broker(RuleBasedStateMachine):
         self.everybody_reads()
         for name in NAMES:
             self.lose(name)
-        self.town.wait(15 * 24 * 3600)
+        self.wait(15 * 24 * 3600, True)
+        self.counters()
         stats = self.town.stats
         assert (stats.connections, stats.sessions, stats.subscriptions, stats.queued) == (0, 0, 0, 0)
         assert not self.town.broker.mount().filters.match(b"a/b")
         assert len(self.town.broker.calendar) == 0
 
 
-class Sharing(RuleBasedStateMachine):
-    """
-    Members of one shared group who come and go: each message comes to one of them, and comes.
-    """
+_WHO = {"name": NAMES}
+_BOTH = (False, True)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.town = self.make_town(Policy(max_queued_messages=10_000, queue_page=3))
-        self.peers: dict[str, Peer] = {}
-        self.published: list[bytes] = []
-        self.taken: list[bytes] = []
-        self.publisher = Peer(self.town)
-        self.publisher.connect("publisher")
-        for number, name in enumerate(("one", "two", "three")):
-            self.connect(name)
-            self.peers[name].subscribe("$share/g/t", qos=min(2, 1 + number))
+_WORDS: dict[str, dict[str, Any]] = {
+    "connect": {
+        **_WHO,
+        "clean": (False, False, False, True),
+        "last": (None, None, (b"a", 0, False), (b"b", 1, True), (b"c/b", 2, False)),
+        "delayed": _BOTH,
+    },
+    "lose": _WHO,
+    "leave": {**_WHO, "reason": (0, 0, 4), "for_good": (False, False, False, True)},
+    "subscribe": {
+        **_WHO,
+        "filter": FILTERS,
+        "qos": (0, 1, 2, 2),
+        "handling": QUALITIES,
+        "no_local": (False, False, True),
+        "published": _BOTH,
+        "identifier": (0, 0, 1, 7),
+    },
+    "unsubscribe": {**_WHO, "filter": FILTERS},
+    "publish": {
+        **_WHO,
+        "topic": TOPICS,
+        "qos": QUALITIES,
+        "retain": (False, False, True),
+        "empty": (False, False, False, True),
+        "interval": (0, 0, 0, 5, 50),
+    },
+    "pause": _WHO,
+    "read": _WHO,
+    "read_some": {**_WHO, "count": (1, 2, 3)},
+    "wait": {"seconds": TIMES, "tidied": (False, False, True)},
+}
+_WEATHER = Weather(
+    (
+        *("publish",) * 10,
+        *("subscribe",) * 5,
+        *("connect", "read", "read_some") * 2,
+        *("lose", "leave", "unsubscribe", "pause", "wait"),
+    ),
+    _WORDS,
+)
 
-    def make_town(self, policy: Policy) -> Town:
-        """
-        A broker, on whatever backend.
-        """
-        return Town(policy)
-
-    names = st.sampled_from(("one", "two", "three"))
-
-    @rule(name=names)
-    def connect(self, name: str) -> None:
-        self.peers[name] = Peer(self.town)
-        self.peers[name].connect(name, clean_start=False, session_expiry_interval=1000, receive_maximum=2)
-
-    @rule(name=names)
-    def lose(self, name: str) -> None:
-        self.peers[name].lose()
-        self.peers[name].inbox.clear()
-
-    @rule(qos=st.integers(1, 2), count=st.integers(1, 5))
-    def publish(self, qos: int, count: int) -> None:
-        for _ in range(count):
-            payload = b"%d" % len(self.published)
-            self.published.append(payload)
-            assert self.publisher.publish("t", payload, qos) == 0
-
-    @rule(name=names)
-    def pause(self, name: str) -> None:
-        self.peers[name].pause()
-
-    @rule(name=names)
-    def read(self, name: str) -> None:
-        self.peers[name].resume()
-        self.taken += self.peers[name].payloads()
-
-    @invariant()
-    def never_twice(self) -> None:
-        assert len(set(self.taken)) == len(self.taken)
-
-    def teardown(self) -> None:
-        for name in self.peers:
-            self.lose(name)
-            self.connect(name)
-        for _ in range(2):
-            for name in self.peers:
-                self.read(name)
-        assert sorted(self.taken) == sorted(self.published)
-        assert (self.town.stats.queued, self.town.stats.dropped) == (0, 0)
-
-
-_SETTINGS = settings(max_examples=30, stateful_step_count=50, deadline=None)
 
 BrokerModelTests = Broker.TestCase
-BrokerModelTests.settings = _SETTINGS
-SharingModelTests = Sharing.TestCase
-SharingModelTests.settings = _SETTINGS
+BrokerModelTests.settings = model_settings(40, 20)

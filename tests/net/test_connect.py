@@ -221,6 +221,20 @@ class ConnectTests(ConnectTestCase):
         self.failureResultOf(connecting, ConnectionClosed)
 
 
+class WebSocketTests(ConnectTestCase):
+    def test_patience(self) -> None:
+        """
+        How long a WebSocket may take is what C{timeout} says, too, and nothing else.
+        """
+        waiting = connect(self.reactor, "ws://127.0.0.1:8083/mqtt", timeout=30)
+        factory = self.reactor.tcpClients[-1][2]
+        factory.buildProtocol(None).makeConnection(StringTransport())
+        self.reactor.advance(29)
+        self.assertNoResult(waiting)
+        self.reactor.advance(1)
+        self.failureResultOf(waiting, ConnectionClosed)
+
+
 class ConnectOverTests(ConnectTestCase):
     """
     The same, with a connection that is there already.

@@ -6,14 +6,12 @@ order; no identifier is used twice, no window exceeded; and once the wire is goo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
 from typing import Any
 
-from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
-from tests.models import model_settings
+from tests.models import Weather, model_settings
 from tests.session.pair import Side
 from tests.session.wires import Wires, seeds
 from txmqtt.codec import reasons
@@ -166,12 +164,7 @@ class Pair(Wires):
         """
         Many of these things in a row: what chance alone finds sooner than a search does.
         """
-        chance = Random(seed)
-        for name in chance.choices(_OFTEN, k=count):
-            words = {word: chance.choice(choices) for word, choices in _WORDS[name].items()}
-            note(f"  {name} {words}")
-            getattr(self, name)(**words)
-            self.books_agree()
+        _WEATHER.storm(self, seed, count)
 
     # What always holds
 
@@ -245,7 +238,6 @@ _BOTH = (False, True)
 _SOME = range(1_000)
 _SIZES = (0, 1, 2, 3, 5, 7, 9, 12, 16, 25, 10_000, 10_000, 10_000, 10_000)
 
-#: What may happen in a storm, with the words of each rule.
 _WORDS: dict[str, dict[str, Sequence[Any]]] = {
     "publish": {"qos": (0, 1, 1, 2, 2), "expiry": (None, None, None, None, 0, 30), "count": (1, 2, 3)},
     "post": {"qos": (0, 1, 1, 2, 2), "expiry": (None, None, None, None, 30), "count": (1, 2, 3)},
@@ -268,6 +260,8 @@ _OFTEN = (
     *("drop", "flow", "hesitate", "let_in") * 2,
     *("ask", "wait", "leave", "forget", "go_round"),
 )
+
+_WEATHER = Weather(_OFTEN, _WORDS)
 
 PairModelTests = Pair.TestCase
 PairModelTests.settings = model_settings(40, 20)

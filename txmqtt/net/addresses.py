@@ -231,7 +231,9 @@ def _internet(
     endpoint = reach(url.host, port)
     if scheme.websocket:
         path = url.path or _PATH
-        settings = WebSocketSettings(path=path + (f"?{url.query}" if url.query else ""))
+        path_asked = path + (f"?{url.query}" if url.query else "")
+        # How long all of it may take is what the client's timeout says.
+        settings = WebSocketSettings(path=path_asked, handshake_timeout=3_600.0)
         host = place(url.host, port if port != scheme.port else None)
         endpoint, name = HeadersEndpoint(reactor, endpoint, host, settings, headers), name + path
     return Address(name, endpoint, options)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from tests.backends.client.support import BROKEN, NO_ROOM, Program
+from tests.models import model_settings
 from txmqtt.session.tickets import Ticket
 
 NAMES = st.integers(0, 10**6)
@@ -293,6 +293,4 @@ class Client(RuleBasedStateMachine):
 
 
 ClientModelTests = Client.TestCase
-ClientModelTests.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
-)
+ClientModelTests.settings = model_settings(30, 30, shrink=False)

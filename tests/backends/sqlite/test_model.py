@@ -5,30 +5,37 @@ broker is killed, each gets what it must, in order, at the right QoS, and once.
 
 from __future__ import annotations
 
-from hypothesis import Phase, settings
 from hypothesis.stateful import rule
 
 from tests.backends.sqlite.support_backend import Machine
 from tests.backends.sqlite.support_disk import left_on, raise_town
-from tests.broker import test_model
-from tests.broker.support import Peer, Town
+from tests.broker import test_model, test_model_shared
+from tests.broker.support import Town
+from tests.models import model_settings
 from txmqtt.broker.policy import Policy
 
 
 class Broker(test_model.Broker):
+    """
+    Without wills: what becomes of them after a restart is a matter of its own, see C{test_recovery}.
+    """
+
+    wills = False
+    prompt = False
+    depth = 25
+
     def make_town(self, policy: Policy) -> Town:
         self.machine = Machine(prompt=True)
         return raise_town(self.machine, policy)
 
     def restart(self) -> None:
         before = self.town
-        self.town = raise_town(self.machine, before.policy, before.turn.now)
-        for name, client in self.clients.items():
-            client.peer = None
-            client.drop()
-            if not client.lasting:
-                client.forget()
-            client.lasting = not name.startswith("clean")
+        now = before.turn.now
+        self.town = raise_town(self.machine, before.policy, now)
+        for client in self.clients.values():
+            if client.peer is not None:
+                self.model.leaves(client, now)
+            client.wired = None
 
     @rule()
     def kill(self) -> None:
@@ -56,7 +63,9 @@ class Broker(test_model.Broker):
             self.machine.close()
 
 
-class Sharing(test_model.Sharing):
+class Sharing(test_model_shared.Sharing):
+    depth = 20
+
     def make_town(self, policy: Policy) -> Town:
         self.machine = Machine(prompt=True)
         return raise_town(self.machine, policy)
@@ -64,18 +73,16 @@ class Sharing(test_model.Sharing):
     @rule()
     def kill(self) -> None:
         """
-        The process is killed, and started again. What members had been sent and not answered may come twice at QoS 1.
+        The process is killed, and started again. What members had been sent and not answered may come twice at QoS 1,
+        so they answer before.
         """
-        for peer in self.peers.values():
-            peer.resume()
-        for peer in self.peers.values():
-            self.taken += peer.payloads()
+        for name in (*self.peers, *self.peers):
+            self.read(name)
         self.machine.kill()
         self.town = raise_town(self.machine, self.town.policy, self.town.turn.now)
-        self.publisher = Peer(self.town)
-        self.publisher.connect("publisher")
-        for name in self.peers:
-            self.connect(name)
+        self.missed.clear()  # and the counter with it
+        self.peers.clear()
+        self.join()
 
     def teardown(self) -> None:
         try:
@@ -84,13 +91,7 @@ class Sharing(test_model.Sharing):
             self.machine.close()
 
 
-#: Without shrinking, which takes minutes with a disk: the seed that is printed can be shrunk when it is needed. Few
-#: at a time, and others each time.
-_SETTINGS = settings(
-    max_examples=20, stateful_step_count=50, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
-)
-
 BrokerModelTests = Broker.TestCase
-BrokerModelTests.settings = _SETTINGS
+BrokerModelTests.settings = model_settings(15, 15, shrink=False)
 SharingModelTests = Sharing.TestCase
-SharingModelTests.settings = _SETTINGS
+SharingModelTests.settings = model_settings(10, 15, shrink=False)
