@@ -9,7 +9,10 @@ from typing import Final
 
 from tests.fuzz.harness import Harness
 
-NAMES: Final = ("decoder", "broker", "client", "websocket", "configuration", "passwords", "acl", "proxy", "store")
+NAMES: Final = (
+    *("decoder", "broker", "durable", "client", "websocket"),
+    *("configuration", "passwords", "acl", "proxy", "store"),
+)
 
 
 def find(name: str) -> Harness:

@@ -103,7 +103,9 @@ def _say_again(packet: Packet, version: int) -> None:
     if isinstance(packet, Publish) and packet.frame is not None:
         rest = packet.packet_id.to_bytes(2, "big") if packet.qos else b""
         rest += (b"\0" if version == 5 else b"") + packet.payload if packet.qos else b""
-        assert packet.frame + rest == said, f"{packet!r} would go on as {packet.frame + rest!r}"
+        plain = Publish(packet.topic, packet.payload, packet.qos, packet_id=packet.packet_id)
+        on = packet.frame + rest
+        assert on == encode.packet(plain, version), f"{packet!r} would be sent on as {on!r}"
 
 
 def decoder(data: bytes) -> None:
