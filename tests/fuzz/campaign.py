@@ -26,7 +26,7 @@ _PATIENCE: Final = 120
 #: A process may take so much memory, MiB.
 _MEMORY: Final = 2048
 #: So long a process may take to begin and to end, seconds.
-_GRACE: Final = 180
+_GRACE: Final = 600
 
 _KINDS: Final = ("crash", "timeout", "oom", "leak")
 

@@ -11,8 +11,7 @@ import sys
 import atheris
 from twisted.logger import globalLogBeginner
 
-#: Whose ways are looked at: what is not ours would only slow us down.
-OURS = "txmqtt"
+from tests.fuzz.harnesses import WATCHED, find
 
 
 def main() -> None:
@@ -20,9 +19,8 @@ def main() -> None:
     Fuzz until libFuzzer ends the process.
     """
     _, name, *options = sys.argv
-    with atheris.instrument_imports(include=[OURS], exclude=[f"{OURS}.testing"], enable_loader_override=False):
-        from tests.fuzz.harnesses import find
-
+    watched = [f"txmqtt.{part}" for part in WATCHED[name]]
+    with atheris.instrument_imports(include=watched, enable_loader_override=False):
         harness = find(name)
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
     mutate = harness.mutate
