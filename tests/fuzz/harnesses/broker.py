@@ -15,6 +15,7 @@ from tests.fuzz import script
 from tests.fuzz.harness import Harness
 from tests.fuzz.harnesses.logged import nothing_logged
 from tests.fuzz.harnesses.strangers import Strangers
+from tests.fuzz.harnesses.world import FuzzedWorld
 from tests.fuzz.mutation import ScriptMutator
 from tests.fuzz.packets import CLIENTS
 from tests.fuzz.script import AGAIN, ASK, CLOSE, CUT, DEAF, HEAR, SAY, WAIT, Step
@@ -68,7 +69,6 @@ _POLICY: Final = Policy(
 )
 _FULL: Final = ("refuse", "drop_oldest", "hold", "disconnect", "drop_newest", "refuse", "refuse", "hold")
 _STRATEGIES: Final = ("round_robin", "sticky", "least_queued", "hash_client_id")
-USERS: Final = {"ann": "secret", "bob": "secret"}
 _GAUGES: Final = ("shared_subscriptions", "retained_bytes", "queued_bytes", "half_open")
 _PROBE: Final = "somebody who means well"
 
@@ -148,10 +148,6 @@ def _leave(world: MQTTWorld, client: MQTTClient) -> None:
 Make = Callable[[Policy, AccessRealm | None], MQTTWorld]
 
 
-def _in_memory(policy: Policy, realm: AccessRealm | None) -> MQTTWorld:
-    return MQTTWorld(policy=policy, users=USERS, anonymous=True, realm=realm)
-
-
 def play(data: bytes, make: Make) -> None:
     """
     Everything that an input says happens to a broker; what must hold is checked meanwhile, and when all have gone.
@@ -187,7 +183,7 @@ def broker(data: bytes) -> None:
     """
     See C{Harness.one_input}.
     """
-    play(data, _in_memory)
+    play(data, FuzzedWorld)
 
 
 def _stories() -> Iterator[list[Step]]:

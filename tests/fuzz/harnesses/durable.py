@@ -12,40 +12,11 @@ from typing import Final
 
 from tests.fuzz.folder import in_memory
 from tests.fuzz.harness import Harness
-from tests.fuzz.harnesses.broker import USERS, play, seeds
+from tests.fuzz.harnesses.broker import play, seeds
+from tests.fuzz.harnesses.world import FuzzedWorld
 from tests.fuzz.mutation import ScriptMutator
 from tests.fuzz.packets import CLIENTS
 from txmqtt.backends.sqlite.exchange.soundness import check
-from txmqtt.broker.policy import Policy
-from txmqtt.net.access.acl import AccessRealm
-from txmqtt.service.broker import BrokerService
-from txmqtt.testing import MQTTWorld
-from txmqtt.testing.network import HERE
-from txmqtt.testing.worker import PromptWorker
-
-
-class _LastingWorld(MQTTWorld):
-    """
-    A world whose broker has a store.
-    """
-
-    def __init__(self, store: Path, policy: Policy, realm: AccessRealm | None) -> None:
-        self._store = store
-        super().__init__(policy=policy, users=USERS, anonymous=True, realm=realm)
-
-    def _new_broker(self) -> BrokerService:
-        clock = self.clock
-        return BrokerService(
-            clock,
-            [f"tcp:1883:interface={HERE}"],
-            self._portal,
-            self._policy,
-            clock.seconds,
-            self._world_time,
-            store=self._store,
-            durability="off",
-            workers=lambda name: PromptWorker(),
-        )
 
 
 def durable(data: bytes) -> None:
@@ -54,7 +25,7 @@ def durable(data: bytes) -> None:
     """
     with TemporaryDirectory(prefix="txmqtt-fuzz-", dir=in_memory()) as folder:
         store = Path(folder) / "mqtt.db"
-        play(data, lambda policy, realm: _LastingWorld(store, policy, realm))
+        play(data, lambda policy, realm: FuzzedWorld(policy, realm, store))
         wrong = check(str(store))
         assert not wrong, f"the store is not sound: {wrong}"
 
