@@ -103,8 +103,10 @@ def _say_again(packet: Packet, version: int) -> bytes:
     """
     @return: how; nothing: it can't be.
     """
+    if isinstance(packet, Connect):
+        version = packet.version  # a second one may name another than is spoken
     try:
-        said = encode.packet(packet, packet.version if isinstance(packet, Connect) else version)
+        said = encode.packet(packet, version)
     except LocalProtocolError as error:
         assert _cannot_say(packet, version), f"{packet!r} was taken, and can't be said: {error}"
         return b""
