@@ -29,7 +29,7 @@ from txmqtt.session.client_proof import ClientProof
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.keepalive import Keepalive
 from txmqtt.session.outgoing import Outbound, Outgoing
-from txmqtt.session.sending import repeat_releases
+from txmqtt.session.resending import repeat_releases
 from txmqtt.session.sink import ClientSink, Link
 from txmqtt.session.tickets import Ticket
 from txmqtt.session.turn import Turn
@@ -150,8 +150,8 @@ class ClientSession(ClientProof):
                 done = self.books.renew()
             else:
                 self.books.forget()
-            if self.incoming is not None:
-                self.incoming.forget()
+            assert self.incoming is not None
+            self.incoming.forget()
         if self.version < MQTT5:
             self.resend_interval = self._resend_interval
         self.phase = OPEN
