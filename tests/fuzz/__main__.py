@@ -61,7 +61,7 @@ def _tell(outcome: Outcome) -> None:
     if not outcome.failed:
         return
     if outcome.late:
-        print(f"{outcome.name} did not end when its time was over, and was ended: a machine that is too busy, or a loop")
+        print(f"{outcome.name} did not end in its time, and was ended: a busy machine, or a loop")
     print("\n".join(outcome.log.read_text(errors="replace").splitlines()[-_SHOWN:]))
     for file in outcome.finds:
         print(f"found {file}; again: python -m tests.fuzz --replay {file}; for tests/fuzz/findings.py:")
