@@ -60,6 +60,8 @@ def _tell(outcome: Outcome) -> None:
     )
     if not outcome.failed:
         return
+    if outcome.late:
+        print(f"{outcome.name} did not end in its time, and was ended: a busy machine, or a loop")
     print("\n".join(outcome.log.read_text(errors="replace").splitlines()[-_SHOWN:]))
     for file in outcome.finds:
         print(f"found {file}; again: python -m tests.fuzz --replay {file}; for tests/fuzz/findings.py:")

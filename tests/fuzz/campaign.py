@@ -26,7 +26,7 @@ _PATIENCE: Final = 120
 #: A process may take so much memory, MiB.
 _MEMORY: Final = 2048
 #: So long a process may take to begin and to end, seconds.
-_GRACE: Final = 180
+_GRACE: Final = 600
 
 _KINDS: Final = ("crash", "timeout", "oom", "leak")
 
@@ -37,6 +37,7 @@ class Outcome:
     What came of a harness.
 
     @ivar status: how its process ended; 0: nothing was found.
+    @ivar late: it did not end by itself, and was ended.
     @ivar runs: inputs that were tried.
     @ivar edges: ways through our code that were seen.
     @ivar corpus: inputs that were worth keeping.
@@ -47,6 +48,7 @@ class Outcome:
 
     name: str
     status: int = 0
+    late: bool = False
     runs: int = 0
     edges: int = 0
     corpus: int = 0
@@ -104,13 +106,15 @@ class Run:
         """
         What came of it; None while it runs.
         """
-        if self._process.poll() is None:
+        late = self._process.poll() is None
+        if late:
             if time.monotonic() < self._until:
                 return None
             self._process.kill()
         self._process.wait()
         said = self._log.read_text(errors="replace")
-        outcome = Outcome(self._name, self._process.returncode, log=self._log, seconds=time.monotonic() - self._began)
+        outcome = Outcome(self._name, self._process.returncode, late, log=self._log)
+        outcome.seconds = time.monotonic() - self._began
         if found := re.findall(r"^stat::number_of_executed_units: *(\d+)", said, re.MULTILINE):
             outcome.runs = int(found[-1])
         if rows := re.findall(r"cov: (\d+) ft: \d+ corp: (\d+)/", said):

@@ -54,6 +54,7 @@ FILTERS: Final = (
     *(b"$share/g/a/#", b"$share/g/#", b"$share/h/+", b"$share/g/a/b"),
 )
 _WORDS: Final = ("", "a", "text/plain", "r/1", "\u00e9", "SCRAM-SHA-256", "x" * 60)
+_PROOFS: Final = (b"", b"n,,n=ann,r=abc", b"y,a=bob,n=ann,r=abc", b"c=biws,r=abc,p=AAAA", b"n,,n=eve,r=x,m=1")
 _NUMBERS: Final = (0, 1, 2, 3, 10, 20, 127, 128, 255, 256, 1000, 65_535, 65_536, 0xFFFFFFFF)
 _SIZES: Final = (0, 1, 2, 5, 20, 100, 127, 128, 300, 2000)
 
@@ -71,6 +72,8 @@ def _value(chance: Random, law: Law, kind: int) -> Any:
         return tuple(_number(chance, law.low, law.high) for _ in range(chance.randint(1, most)))
     if law.wire == STRING:
         return chance.choice(TOPICS).decode() if "topic" in law.name else chance.choice(_WORDS)
+    if law.name == "authentication_data":
+        return chance.choice(_PROOFS)
     if law.wire == BINARY:
         return bytes(chance.choice(_SIZES[:6]))
     return _number(chance, law.low, law.high)
@@ -169,7 +172,7 @@ def _auth(chance: Random, version: int) -> Packet:
     if version != 5:
         return Pingreq()
     method = chance.choice(("SCRAM-SHA-256", "a"))
-    data = chance.choice((None, b"n,,n=ann,r=abc", b"c=biws,r=abc,p=AAAA"))
+    data = chance.choice((None, *_PROOFS))
     return Auth(_code(chance, AUTH, 5), Properties(authentication_method=method, authentication_data=data))
 
 

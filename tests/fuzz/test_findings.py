@@ -5,6 +5,7 @@ What the fuzzer once found stays mended, and the harnesses work, without the fuz
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,6 +17,11 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "robustness.rst"
 
 #: Of the seeds of a harness, so many are tried here.
 _SOME = 12
+
+
+@cache
+def _seeds_of(name: str) -> list[bytes]:
+    return list(find(name).seeds())
 
 
 class FindingTests(SynchronousTestCase):
@@ -41,7 +47,7 @@ class SeedTests(SynchronousTestCase):
         What the fuzzer begins with makes nothing fail, nor does nothing at all.
         """
         for harness in map(find, NAMES):
-            seeds = list(harness.seeds())
+            seeds = _seeds_of(harness.name)
             self.assertTrue(len(seeds) > 5, harness.name)
             for seed in (b"", *seeds[:: len(seeds) // _SOME + 1]):
                 with self.subTest(harness=harness.name, seed=seed):
@@ -52,7 +58,7 @@ class SeedTests(SynchronousTestCase):
         Hardly any of them is longer than what the fuzzer tries: it would be cut.
         """
         for harness in map(find, NAMES):
-            seeds = list(harness.seeds())
+            seeds = _seeds_of(harness.name)
             long = [seed for seed in seeds if len(seed) > harness.longest]
             self.assertTrue(len(long) <= len(seeds) // 10, harness.name)
 

@@ -7,31 +7,29 @@ own, a restart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
-
-from twisted.internet.protocol import Factory, Protocol
 
 from tests.fuzz import script
 from tests.fuzz.harness import Harness
 from tests.fuzz.harnesses.logged import nothing_logged
+from tests.fuzz.harnesses.strangers import Strangers
+from tests.fuzz.harnesses.world import FuzzedWorld
 from tests.fuzz.mutation import ScriptMutator
 from tests.fuzz.packets import CLIENTS
-from tests.fuzz.script import AGAIN, ASK, CLOSE, CUT, DEAF, HEAR, SAY, TOGETHER, WAIT, Step
+from tests.fuzz.script import AGAIN, ASK, CLOSE, CUT, DEAF, HEAR, SAY, WAIT, Step
 from tests.vectors import spell
 from tests.vectors.bad import BAD
 from tests.vectors.good import GOOD
 from txmqtt import MQTTClient, Refused
 from txmqtt.broker.policy import Policy
 from txmqtt.codec import encode, reasons
-from txmqtt.codec.constants import CONNECT
-from txmqtt.codec.decode import Decoder
-from txmqtt.codec.errors import RemoteProtocolError
-from txmqtt.codec.packets import Connect
+from txmqtt.codec.constants import CONNECT, PUBCOMP, PUBREC, PUBREL
+from txmqtt.codec.packets import Ack, Connect, Publish, Subscribe, Subscription, Will
+from txmqtt.codec.properties import Properties
 from txmqtt.net.access.acl import AccessControl, AccessRealm, AccessSettings
-from txmqtt.testing import Connection, MQTTWorld
+from txmqtt.testing import MQTTWorld
 
 #: Small enough to be reached.
 _POLICY: Final = Policy(
@@ -71,11 +69,8 @@ _POLICY: Final = Policy(
 )
 _FULL: Final = ("refuse", "drop_oldest", "hold", "disconnect", "drop_newest", "refuse", "refuse", "hold")
 _STRATEGIES: Final = ("round_robin", "sticky", "least_queued", "hash_client_id")
-_USERS: Final = {"ann": "secret", "bob": "secret"}
 _GAUGES: Final = ("shared_subscriptions", "retained_bytes", "queued_bytes", "half_open")
 _PROBE: Final = "somebody who means well"
-#: How often C{AGAIN} says it, by its amount.
-_TIMES: Final = (1, 2, 3, 5, 8, 12, 20, 30)
 
 
 def _policy(how: int) -> Policy:
@@ -97,121 +92,6 @@ def _realm(how: int) -> AccessRealm | None:
         {"allow": True, "topics": ["a/#", "%u/#", "b", "/#", "probe"]},
     ]
     return AccessRealm(AccessControl(AccessSettings(), tables, "fuzz"))
-
-
-class _Stranger(Protocol):
-    """
-    A client without manners.
-
-    @ivar said: the beginning of what it has said.
-    """
-
-    def __init__(self) -> None:
-        self.gone = False
-        self.said = b""
-        self._heard = bytearray()
-
-    def dataReceived(self, data: bytes) -> None:
-        self._heard += data
-
-    def check(self) -> None:
-        """
-        What the broker said to it is MQTT, of the version that it was spoken to.
-        """
-        asked = Decoder(limit=_POLICY.max_packet_size)
-        asked.feed(self.said)
-        with suppress(RemoteProtocolError):
-            asked.take()
-        if asked.version:
-            answers = Decoder(asked.version)
-            answers.feed(bytes(self._heard))
-            while answers.take() is not None:
-                pass
-            assert self.gone or not answers.held, "the broker has said half a packet"
-        else:
-            assert len(self._heard) <= 5, f"{bytes(self._heard)!r} was said before a version was known"
-
-    def connectionLost(self, reason: object = None) -> None:
-        self.gone = True
-
-
-class _Strangers:
-    """
-    Those who say anything.
-    """
-
-    def __init__(self, world: MQTTWorld) -> None:
-        self._world = world
-        self._people: dict[int, tuple[_Stranger, Connection]] = {}
-        self._everybody: list[_Stranger] = []
-        self._last: dict[int, bytes] = {}
-
-    def who(self, number: int) -> tuple[_Stranger, Connection]:
-        """
-        Their connection, a new one if the last is over.
-        """
-        found = self._people.get(number)
-        if found is None or found[0].gone or not found[1].client.connected:
-            stranger = _Stranger()
-            world = self._world
-            endpoint = world.endpoint("192.0.2.7" if number else "127.0.0.1")
-            endpoint.connect(Factory.forProtocol(lambda: stranger))
-            world.flush()
-            found = self._people[number] = stranger, world.connections[-1]
-            self._everybody.append(stranger)
-        return found
-
-    def check(self) -> None:
-        """
-        None of them heard anything wrong.
-        """
-        for stranger in self._everybody:
-            stranger.check()
-
-    def step(self, step: Step) -> None:
-        """
-        What happens next.
-        """
-        world = self._world
-        if step.verb == SAY:
-            for piece in script.reads(step):
-                self._say(step.who, piece, step.amount == TOGETHER)
-            self._last[step.who] = step.data
-        elif step.verb == AGAIN:
-            if last := self._last.get(step.who):
-                self._say(step.who, last * min(_TIMES[step.amount], 1 + 6_000 // len(last)), False)
-        elif step.verb == WAIT:
-            world.advance(script.SECONDS[step.amount])
-        elif step.verb == ASK:
-            self._ask(step)
-        elif step.who in self._people:
-            _, connection = self._people[step.who]
-            if step.verb == CLOSE:
-                connection.client.loseConnection()
-            elif step.verb == CUT:
-                connection.cut()
-            elif step.verb == DEAF:
-                connection.client.pauseProducing()
-            elif step.verb == HEAR:
-                connection.client.resumeProducing()
-            world.flush()
-
-    def _say(self, number: int, data: bytes, held: bool) -> None:
-        stranger, connection = self.who(number)
-        if len(stranger.said) < _POLICY.max_packet_size:
-            stranger.said += data
-        connection.client.write(data)
-        if not held:
-            self._world.flush()
-
-    def _ask(self, step: Step) -> None:
-        world = self._world
-        if step.amount < 5:
-            world.run(
-                world.broker.publish("a/b", b"x" * 30, step.who % 3, step.amount == 4), within=_POLICY.hold_seconds
-            )
-        else:
-            world.restart(sessions=step.amount != 6, goodbye=step.amount != 7)
 
 
 def _within_bounds(world: MQTTWorld, policy: Policy) -> None:
@@ -264,16 +144,20 @@ def _leave(world: MQTTWorld, client: MQTTClient) -> None:
     world.run(client.disconnect(), within=1)
 
 
-def broker(data: bytes) -> None:
+#: Makes a world with a broker of these limits, and these rights.
+Make = Callable[[Policy, AccessRealm | None], MQTTWorld]
+
+
+def play(data: bytes, make: Make) -> None:
     """
-    See C{Harness.one_input}.
+    Everything that an input says happens to a broker; what must hold is checked meanwhile, and when all have gone.
     """
     how = data[0] if data else 0
     policy = _policy(how)
     with nothing_logged():
-        world = MQTTWorld(policy=policy, users=_USERS, anonymous=True, realm=_realm(how))
+        world = make(policy, _realm(how))
         try:
-            strangers = _Strangers(world)
+            strangers = Strangers(world)
             for step in script.read(data[1:]):
                 strangers.step(step)
             world.flush()
@@ -287,20 +171,52 @@ def broker(data: bytes) -> None:
             world.advance(policy.max_session_expiry + 1)
             _within_bounds(world, policy)
             stats = world.broker.stats
-            assert (stats.sessions, stats.queued, stats.queued_bytes) == (0, 0, 0), (
-                "something is left when all have gone"
-            )
+            left = (stats.sessions, stats.queued, stats.queued_bytes)
+            assert left == (0, 0, 0), f"{left} are left when all have gone"
         finally:
             world.close()
         calls = world.clock.getDelayedCalls()
         assert not calls, f"something still waits: {calls}"
 
 
-def _seeds() -> Iterator[bytes]:
+def broker(data: bytes) -> None:
+    """
+    See C{Harness.one_input}.
+    """
+    play(data, FuzzedWorld)
+
+
+def _stories() -> Iterator[list[Step]]:
+    """
+    Somebody is away while something is published, and comes back; before that the broker may have been started anew.
+    """
+    for version in (3, 4, 5):
+        later = Properties(session_expiry_interval=60) if version == 5 else None
+        here = encode.packet(Connect("a", version, False, properties=later, will=Will(b"a", b"gone", 1, True)), version)
+        asked = [Subscription(b"a/#", 2), Subscription(b"$share/g/a/b" if version == 5 else b"b", 1)]
+        wishes = encode.packet(Subscribe(1, asked), version)
+        other = encode.packet(Connect("b", version), version)
+        said = b"".join(
+            encode.packet(Publish(b"a/b", b"x" * 9, qos, qos > 0, packet_id=qos), version) for qos in range(3)
+        )
+        acks = b"".join(encode.packet(Ack(kind, 2), version) for kind in (PUBREC, PUBCOMP, PUBREL))
+        comes = [Step(SAY, 0, 0, here), Step(SAY, 0, 0, wishes)]
+        goes = [Step(SAY, 1, 0, other), Step(SAY, 1, 0, said), Step(AGAIN, 1, 4), Step(ASK, 2, 4)]
+        for between in ([Step(CUT, 0), *goes, Step(WAIT, 0, 4)], [*goes, Step(CLOSE, 0)], [Step(DEAF, 0), *goes]):
+            for anew in ([Step(ASK, 0, 5)], [Step(ASK, 0, 6)], [Step(ASK, 0, 7), Step(WAIT, 0, 6)], [Step(WAIT, 0, 7)]):
+                yield [*comes, *between, *anew, Step(SAY, 0, 0, here), Step(SAY, 0, 0, acks), Step(HEAR, 0)]
+
+
+def seeds() -> Iterator[bytes]:
+    """
+    See C{Harness.seeds}.
+    """
     hello = [
         Step(SAY, who, 0, encode.packet(Connect("ab"[who], version, who == 0), version))
         for who, version in ((0, 5), (1, 4))
     ]
+    for number, story in enumerate(_stories()):
+        yield bytes((number * 7 & 0x7F,)) + script.written(story)
     for number, (_, version, spelling, packet) in enumerate(GOOD):
         said = Step(SAY, number & 1, 0, spell(spelling))
         if packet.kind == CONNECT:
@@ -309,16 +225,15 @@ def _seeds() -> Iterator[bytes]:
             yield bytes((number & 0x7F,)) + script.written((*hello, said))
     for number, (_, version, spelling, _) in enumerate(BAD):
         if version in (0, 4) and number % 5 == 0:
-            yield b"\0" + script.written(
-                (*(hello if version else ()), Step(SAY, 1 if version else 2, 0, spell(spelling)))
-            )
+            before = hello if version else []
+            yield b"\0" + script.written((*before, Step(SAY, 1 if version else 2, 0, spell(spelling))))
 
 
 HARNESS: Final = Harness(
     "broker",
     "whatever clients say, the broker says nothing wrong, keeps its bounds and goes on",
     broker,
-    _seeds,
+    seeds,
     mutate=ScriptMutator(CLIENTS, 1),
     longest=1500,
 )

@@ -12,6 +12,7 @@ from typing import Final
 
 from twisted.internet.testing import MemoryReactorClock
 
+from tests.fuzz.folder import in_memory
 from tests.fuzz.harness import Harness
 from txmqtt.service.assembly import Assembly
 from txmqtt.service.configuration.file import ConfigurationError, load
@@ -20,8 +21,7 @@ from txmqtt.service.configuration.sample import sample
 from txmqtt.service.configuration.schema import settings_of
 from txmqtt.service.configuration.settings import Settings
 
-#: In memory, where the system has that.
-_FOLDER: Final = TemporaryDirectory(prefix="txmqtt-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+_FOLDER: Final = TemporaryDirectory(prefix="txmqtt-fuzz-", dir=in_memory())
 
 
 def _check(error: ConfigurationError, path: str, lines: int) -> None:

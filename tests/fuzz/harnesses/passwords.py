@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tests.fuzz.harness import Harness
-from txmqtt.net.access import hashes
+from txmqtt.net.access import hashes, scram_server
 from txmqtt.net.access.password_file import entries, lines, name_error
 
 _WHERE: Final = "/etc/passwords"
@@ -23,6 +23,7 @@ _SEED: Final = (
     f"ann:$argon2id$v=19$m=8,t=1,p=1${_SALT}${_DIGEST}",
     f"bob:$6$c2FsdA==${'QUJD' * 21}QQ==",
     f"joe:$7$10$c2FsdA==${'QUJD' * 21}QQ==",
+    f"sue:SCRAM-SHA-256$4096:c2FsdA==${'A' * 43}=:{'A' * 43}=",
     "# a comment",
     "",
     "eve:plain text",
@@ -34,10 +35,25 @@ def _costs_little(found: hashes.Hash) -> bool:
     return all(number < 64 for number in numbers)
 
 
+def _as_scram(data: bytes) -> None:
+    """
+    The same as a file of SCRAM.
+    """
+    try:
+        found = scram_server.entries(data, _WHERE)
+    except ValueError as error:
+        told = str(error)
+        assert _WHERE in told and "AAAAA" not in told, f"{told!r} does not say where, or too much"
+        return
+    for name, kept in found.items():
+        assert name and len(kept.stored_key) == len(kept.server_key) == 32
+
+
 def passwords(data: bytes) -> None:
     """
     See C{Harness.one_input}.
     """
+    _as_scram(data)
     try:
         found = entries(data, _WHERE)
     except ValueError as error:
@@ -78,6 +94,7 @@ _EXPLAINED: Final = _words()
 
 
 def _seeds() -> Iterator[bytes]:
+    yield _SEED[3].encode() + b"\r\n# another\n"
     for row in _SEED:
         yield row.encode() + b"\n"
     yield "\r\n".join(_SEED[:3]).encode()
@@ -88,7 +105,7 @@ def _seeds() -> Iterator[bytes]:
 def _tokens() -> Iterator[bytes]:
     for word in ("$argon2id$v=19$", "m=8,t=1,p=1", "$6$", "$7$", "$", "==", _SALT, _DIGEST, "QUJD" * 4, "QQ=="):
         yield word.encode()
-    yield from (b"\r\n", b"\xef\xbb\xbf", b":", b"#")
+    yield from (b"SCRAM-SHA-256$4096:", b"A" * 43 + b"=", b"\r\n", b"\xef\xbb\xbf", b":", b"#")
 
 
 HARNESS: Final = Harness(
