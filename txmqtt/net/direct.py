@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable
+from socket import socket as Socket
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IAddress
@@ -42,14 +43,12 @@ class PlainTransport(Transport, typing.Protocol):
     What we know besides of Twisted's own TCP and UNIX connections.
     """
 
-    SEND_LIMIT: int
     TLS: bool
     disconnecting: bool
     disconnected: bool
     dataBuffer: bytes
+    socket: Socket
     _tempDataBuffer: list[bytes]
-
-    def writeSomeData(self, data: bytes | memoryview) -> int | Exception: ...
 
 
 def writer(transport: Transport) -> Callable[[bytes], None]:
@@ -69,10 +68,11 @@ class _DirectWriter:
     Gives bytes to the socket of a plain transport, and leaves only the rest to the transport.
     """
 
-    __slots__ = ("_transport",)
+    __slots__ = ("_send", "_transport")
 
     def __init__(self, transport: PlainTransport) -> None:
         self._transport = transport
+        self._send = transport.socket.send
 
     def write(self, data: bytes) -> None:
         """
@@ -88,21 +88,9 @@ class _DirectWriter:
         ):
             transport.write(data)
             return
-        sent = some = _some(transport, data)
+        try:
+            sent = self._send(data)
+        except OSError:  # the peer reads too slowly, or is gone: the reactor finds that out when it tries to write
+            sent = 0
         if sent < len(data):
-            view = memoryview(data)
-            while some == transport.SEND_LIMIT and sent < len(
-                data
-            ):  # the socket takes more than the transport gives it
-                some = _some(transport, view[sent:])
-                sent += some
-            if sent < len(data):
-                transport.write(data[sent:])
-
-
-def _some(transport: PlainTransport, data: bytes | memoryview) -> int:
-    """
-    How many bytes the socket has taken.
-    """
-    sent = transport.writeSomeData(data)
-    return sent if isinstance(sent, int) else 0  # the connection is lost: the reactor finds it out when it writes
+            transport.write(data[sent:])
