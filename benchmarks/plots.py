@@ -17,7 +17,7 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 _STYLE = {
     "svg.fonttype": "none",  # letters as letters: the file is a tenth as large
@@ -48,7 +48,11 @@ def draw(answer: dict[str, Any], path: Path) -> None:
         axes.set_yscale(answer["scale"])
         axes.set_xticks(along, [f"{row[0]:,}" for row in rows])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        plain = FuncFormatter(lambda value, _: f"{value:,g}")
+        axes.yaxis.set_major_formatter(plain)
+        if answer["scale"] == "log":
+            axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+            axes.yaxis.set_minor_formatter(plain)
         axes.set_xlabel(answer["columns"][0])
         axes.set_ylabel(answer["unit"])
         axes.grid(True, alpha=0.3)

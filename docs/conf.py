@@ -14,6 +14,7 @@ extensions = [
     "conformance_tables",
     "epytext",
     "figure_tables",
+    "growth_tables",
     "house_picture",
     "interfaces",
     "limits_table",
