@@ -24,7 +24,7 @@ class Answer:
     @ivar question: in a sentence.
     @ivar unit: of the figures, in words; where columns differ, their names say it.
     @ivar columns: their names; the first is what grows, or the names of what has no order.
-    @ivar bar: what is asked for, in words.
+    @ivar bar: what is asked for, in words; empty: nothing is.
     @ivar scale: of the figures: "log" or "linear"; what grows is always drawn with "log".
     @ivar met: None: it was not looked for, or there was nothing to compare with.
     """
@@ -55,7 +55,8 @@ class Answer:
         @param file: where to write all of it, None: nowhere.
         """
         self.met = met
-        print(f"{self.bar}: {'not compared' if met is None else 'met' if met else 'MISSED'}", flush=True)
+        if self.bar:
+            print(f"{self.bar}: {'not compared' if met is None else 'met' if met else 'MISSED'}", flush=True)
         if file:
             Path(file).write_text(json.dumps(asdict(self), indent=1) + "\n")
 

@@ -42,7 +42,7 @@ def main() -> None:
         "What does a subscription cost?",
         "bytes and microseconds for each",
         ("subscriptions", *(f"{kind}, {unit}" for unit in ("bytes", "us") for kind in KINDS)),
-        "none was set",
+        "",
     )
     for count in [1_000, 10_000] if words.quick else [count for count in COUNTS if count <= words.most]:
         found = []

@@ -1,13 +1,13 @@
 """
 Do many subscriptions slow down the delivery of a message that one of them matches?
 
-    python benchmarks/subscriptions.py [--most 1000000] [--only exact]
+    python benchmarks/subscriptions.py [--most 1000000]
 
 A hundred subscribers hold C{load/N/kitchen/state}, or C{load/N/+/state}, for all numbers up to so many; a publisher
 sends to topics that one of them matches. All of it runs in this process, from the bytes that arrive to the bytes that
 leave, without sockets. Two figures of each kind: for a topic that is sent to again and again (its route is remembered),
-and for topics that are new each time (the subscriptions are searched, all over the memory that they take); the best of
-nine attempts.
+and for topics that are new each time (the subscriptions are searched, all over the memory that they take). Few and many
+take turns; the best of many attempts.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from txmqtt.session.turn import Turn
 COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 MESSAGES = 5_000
 SUBSCRIBERS = 100
+ATTEMPTS = 40
 #: Filters in one SUBSCRIBE.
 PACKET = 100
 
@@ -98,10 +99,12 @@ class Crowd:
         self.broker = Broker(policy, turn, stats, MemoryBackend(policy, stats, turn))
         self.subscribers = [Peer(self.broker, f"subscriber-{number}") for number in range(min(SUBSCRIBERS, count))]
         self.publisher = Peer(self.broker, "publisher")
+        gc.disable()  # nothing of it is to be collected, and it takes half the time
         for number, first in enumerate(range(0, count, PACKET)):
             filters = [pattern.format(n).encode() for n in range(first, min(first + PACKET, count))]
             packet = Subscribe(1, [Subscription(filter) for filter in filters])
             self.subscribers[number % len(self.subscribers)].say(encode.packet(packet, 4))
+        gc.enable()
 
     def deliver(self, frames: list[bytes]) -> float:
         """
@@ -137,29 +140,31 @@ def published(topic: str) -> bytes:
     return encode.packet(Publish(topic.encode(), b"x" * 64), 4)
 
 
-def measure(pattern: str, count: int, attempts: int) -> tuple[float, float]:
+class Row:
     """
-    Microseconds a message, with a remembered route and with a new one.
+    One crowd, and the best that was measured with it: microseconds a message, with a known topic and with a new one.
     """
-    crowd = Crowd(pattern, count)
-    known = [published(TOPIC.format(0))] * MESSAGES
-    spread = [number * count // min(MESSAGES, count) for number in range(min(MESSAGES, count))]
-    fresh = [published(TOPIC.format(number)) for number in spread]
-    gc.collect()
-    gc.freeze()  # a collection that happens to come would be taken for a slow message
-    best = [float("inf"), float("inf")]
-    for _ in range(attempts):
-        best[0] = min(best[0], crowd.deliver(known))
+
+    def __init__(self, pattern: str, count: int) -> None:
+        self._crowd = Crowd(pattern, count)
+        self._known = [published(TOPIC.format(0))] * MESSAGES
+        several = min(MESSAGES, count)
+        self._fresh = [published(TOPIC.format(number * count // several)) for number in range(several)]
+        self.best = [float("inf"), float("inf")]
+
+    def attempt(self) -> None:
+        """
+        Measure once more.
+        """
+        crowd = self._crowd
+        self.best[0] = min(self.best[0], crowd.deliver(self._known))
         crowd.forget()
-        best[1] = min(best[1], crowd.deliver(fresh))
-    gc.unfreeze()
-    return best[0], best[1]
+        self.best[1] = min(self.best[1], crowd.deliver(self._fresh))
 
 
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--most", type=int, default=1_000_000, help="subscriptions")
-    parser.add_argument("--only", choices=KINDS, help="one kind of filters")
     words = parser.parse_args()
     counts = [1_000, 3_000] if words.quick else [count for count in COUNTS if count <= words.most]
     answer = Answer(
@@ -168,15 +173,16 @@ def main() -> None:
         ("subscriptions", *(f"{kind}, {topic}" for kind in KINDS for topic in ("known topic", "new topic"))),
         f"at most twice as much with {counts[-1]:,} as with {counts[0]:,}",
     )
-    for count in counts:
-        figures: list[float | None] = []
-        for kind, pattern in KINDS.items():
-            wanted = words.only in (None, kind)
-            figures += measure(pattern, count, 3 if words.quick else 9) if wanted else (None, None)
-        answer.add(count, *figures)
-    ratios = [
-        last / first for first, last in zip(answer.rows[0][1:], answer.rows[-1][1:], strict=True) if first and last
-    ]
+    rows = [[Row(pattern, count) for pattern in KINDS.values()] for count in counts]
+    gc.freeze()  # a collection that happens to come would be taken for a slow message
+    for _ in range(3 if words.quick else ATTEMPTS):
+        for row in rows:
+            for each in row:
+                each.attempt()
+    for count, row in zip(counts, rows, strict=True):
+        answer.add(count, *(figure for each in row for figure in each.best))
+    small, large = ([figure for each in row for figure in each.best] for row in (rows[0], rows[-1]))
+    ratios = [last / first for first, last in zip(small, large, strict=True)]
     print("ratios: " + ", ".join(f"{ratio:.2f}" for ratio in ratios))
     answer.end(max(ratios) <= 2, words.json)
 

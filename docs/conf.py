@@ -15,6 +15,7 @@ extensions = [
     "coverage_tables",
     "epytext",
     "figure_tables",
+    "growth_tables",
     "house_picture",
     "interfaces",
     "limits_table",

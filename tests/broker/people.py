@@ -36,7 +36,7 @@ def subscribe(who: Member, filter: str, qos: int = 0, identifier: int = 0, **opt
     """
     raw = filter.encode()
     grant = Grant(who, Subscription(raw, qos, **options), raw, qos, identifier, None)
-    who.mount.filters.add(raw).grants[who] = grant
+    who.mount.filters.add(raw).join(grant)
     who.grants[raw] = grant
     who.mount.routes.forget(raw)
     return grant
@@ -48,7 +48,8 @@ def unsubscribe(who: Member, filter: str) -> None:
     """
     raw = filter.encode()
     interest = who.mount.filters.add(raw)
-    del interest.grants[who], who.grants[raw]
+    interest.leave(who)
+    del who.grants[raw]
     if interest.empty:
         who.mount.filters.discard(raw)
     who.mount.routes.forget(raw)

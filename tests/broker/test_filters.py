@@ -6,9 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.broker.people import member, somewhere
 from tests.broker.strategies import filters, topics
-from txmqtt.broker.filters import Filters, cost, wild
+from txmqtt.broker.filters import Filters, Grant, cost, wild
+from txmqtt.broker.registry import Member
 from txmqtt.broker.shared import Group
+from txmqtt.codec.packets import Subscription
 from txmqtt.codec.topics import matches
 
 
@@ -72,6 +75,38 @@ class FiltersTests(SynchronousTestCase):
         self.assertEqual([interest.filter for interest in self.filters.match(b"a/c/d")], [b"a/c/#"])
         self.filters.discard(b"a/c/#")
         self.assertTrue(bare(self.filters))
+
+    def test_who_has_it(self) -> None:
+        """
+        An interest knows everybody who has it, once and as they asked last, whether they are none, one or more.
+        """
+        broker = somewhere()
+        people = [member(broker, name) for name in "abc"]
+        interest = self.filters.add(b"x")
+        wanted: dict[Member, Grant] = {}
+        for join, number in (
+            (1, 0),
+            (1, 0),
+            (0, 1),
+            (0, 0),
+            (1, 1),
+            (1, 2),
+            (1, 1),
+            (0, 0),
+            (0, 1),
+            (1, 0),
+            (0, 2),
+            (0, 0),
+        ):
+            who = people[number]
+            if join:
+                wanted[who] = Grant(who, Subscription(b"x"), b"x", 0, 0, None)
+                interest.join(wanted[who])
+            else:
+                wanted.pop(who, None)
+                interest.leave(who)
+            found = [interest.only] if interest.only is not None else list((interest.grants or {}).values())
+            self.assertEqual((found, interest.empty), (list(wanted.values()), not wanted))
 
     def test_deep(self) -> None:
         """

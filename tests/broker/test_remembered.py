@@ -17,7 +17,7 @@ class RememberedTests(SynchronousTestCase):
     @given(st.lists(st.one_of(st.tuples(st.booleans(), topics()), filters().filter(wild))))
     def test_exactly_those_that_match(self, steps: list[tuple[bool, bytes] | bytes]) -> None:
         """
-        Whatever topics come and go, a filter finds all that it matches of those that are there, and no other.
+        Whatever topics come and go, a filter with wildcards finds all that it matches, and no other.
         """
         remembered, there = Remembered(), set[bytes]()
         for step in steps:

@@ -55,13 +55,42 @@ class Grant:
 
 class Interest:
     """
-    One filter, and everybody who subscribed to it.
+    One filter, and everybody who subscribed to it. Most filters are of one session alone.
+
+    @ivar only: the subscription of the one session that has one; None where there is none, or more than one.
+    @ivar grants: those of several sessions.
     """
 
     def __init__(self, filter: bytes) -> None:
         self.filter = filter
-        self.grants: dict[Member, Grant] = {}
+        self.only: Grant | None = None
+        self.grants: dict[Member, Grant] | None = None
         self.groups: dict[bytes, Group] | None = None
+
+    def join(self, grant: Grant) -> None:
+        """
+        From now on this is what its session has under this filter.
+        """
+        only = self.only
+        if self.grants is not None:
+            self.grants[grant.member] = grant
+        elif only is None or only.member is grant.member:
+            self.only = grant
+        else:
+            self.grants = {only.member: only, grant.member: grant}
+            self.only = None
+
+    def leave(self, member: Member) -> None:
+        """
+        This session has nothing under this filter any more.
+        """
+        grants = self.grants
+        if grants is not None:
+            grants.pop(member, None)
+            if not grants:
+                self.grants = None
+        elif self.only is not None and self.only.member is member:
+            self.only = None
 
     def sharing(self) -> dict[bytes, Group]:
         """
@@ -76,7 +105,7 @@ class Interest:
         """
         Nobody is left.
         """
-        return not self.grants and not self.groups
+        return self.only is None and self.grants is None and not self.groups
 
 
 class _Node:

@@ -94,6 +94,14 @@ def _alone(grant: Grant) -> Delivery:
     return delivery
 
 
+def _file(grant: Grant, grants: dict[Member, list[Grant]]) -> None:
+    others = grants.get(grant.member)
+    if others is None:
+        grants[grant.member] = [grant]
+    else:
+        others.append(grant)
+
+
 class Route:
     """
     Everybody who gets the messages of one topic.
@@ -166,12 +174,11 @@ class Routes:
         grants: dict[Member, list[Grant]] = {}
         groups: list[Group] = []
         for interest in self._filters.match(topic):
-            for member, grant in interest.grants.items():
-                others = grants.get(member)
-                if others is None:
-                    grants[member] = [grant]
-                else:
-                    others.append(grant)
+            if interest.only is not None:
+                _file(interest.only, grants)
+            elif interest.grants is not None:
+                for grant in interest.grants.values():
+                    _file(grant, grants)
             if interest.groups is not None:
                 groups.extend(interest.groups.values())
         ours = reserved(topic)

@@ -186,7 +186,7 @@ class Subscriptions:
         member.grants[grant.filter] = grant
         interest = member.mount.filters.add(grant.below)
         if grant.group is None:
-            interest.grants[member] = grant
+            interest.join(grant)
         else:
             grant.group = interest.sharing().setdefault(grant.group.name, grant.group)
             grant.group.join(grant)
@@ -203,7 +203,7 @@ class Subscriptions:
         member.filters_cost -= cost(grant.filter)
         interest = filters.add(grant.below)
         if group is None:
-            interest.grants.pop(member, None)
+            interest.leave(member)
         else:
             stats.shared_subscriptions -= 1
             group.leave(member)

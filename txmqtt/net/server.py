@@ -248,7 +248,8 @@ class MQTTServerProtocol(ProvingProtocol):
         """
         self._entered = True
         self.entry.inside()
-        self.session.flush()  # whoever waits for the CONNACK need not wait for the log
+        if not self.session.decoder.held:  # whoever waits for the CONNACK alone need not wait for the log
+            self.session.flush()
         _log.info(
             "{peer} connected as {client!r}, user {user!r}, MQTT {version}, keep-alive {keep_alive} s",
             peer=self.peer,
