@@ -230,7 +230,7 @@ CAUSES: Final = {
         "service/client/outbox session/receiving session/server session/tickets session/verbs session/voice",
     ),
     "ADMINISTRATIVE_ACTION": Cause(
-        "Never by itself; a plugin may.",
+        "Never.",
         "``ConnectionClosed``, from servers that say it. ``txmqtt sub`` ends.",
         "",
     ),

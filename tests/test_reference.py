@@ -233,6 +233,7 @@ class APITests(ReferenceCase):
                 "",
             ],
         )
+        self.assertEqual(converted("C{Will}.", ["Will"]), ["``Will``.", ""])
         for wrong in ("@parm x: y", "B{bold}", "@type x: int"):
             with self.subTest(wrong=wrong):
                 self.assertRaises(UnknownMarkup, converted, wrong)
