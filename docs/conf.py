@@ -14,10 +14,14 @@ extensions = [
     "conformance_tables",
     "epytext",
     "figure_tables",
+    "house_picture",
     "interfaces",
+    "limits_table",
     "option_tables",
     "reason_tables",
     "requirements_table",
+    "source_pages",
+    "way_picture",
 ]
 project = "txmqtt"
 author = "the txmqtt authors"
