@@ -7,7 +7,8 @@ from __future__ import annotations
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import provider
 from zope.interface.verify import verifyObject
 
 from tests.net.support import Broken, BrokerTestCase, Waiting, Wire, reasons
@@ -145,6 +146,7 @@ class LogTests(BrokerTestCase):
         client = self.dial(5)
         sent: list[bytes] = []
 
+        @provider(ILogObserver)
         def slow(event: LogEvent) -> None:
             if str(event.get("log_format")).startswith("{peer} connected"):
                 sent.append(client.wire.value()[:1])
