@@ -184,7 +184,8 @@ class ReasonTests(ReferenceCase):
         for name, cause in self.causes().items():
             with self.subTest(reason=name):
                 if name != "SUCCESS":
-                    self.assertEqual(found[name], set(cause.places.split()))
+                    why = "see what docs/reason_causes.py says about it, and bring its places up to date"
+                    self.assertEqual(found[name], set(cause.places.split()), why)
                     never = cause.broker.startswith("Never")
                     self.assertFalse(never and any(place.startswith(BROKERS) for place in found[name]))
 
