@@ -90,6 +90,12 @@ class OptionTests(ReferenceCase):
         self.assertEqual(sorted(shown), sorted(tables(Settings)))
         self.assertIn(".. broker-options::", self.page("reference-options"))
 
+    def test_every_command(self) -> None:
+        """
+        The commands are shown by what they say of themselves.
+        """
+        self.assertIn(".. commands::", self.page("reference-commands"))
+
 
 class FigureTests(ReferenceCase):
     def topics(self) -> dict[str, str]:
