@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from txmqtt import __version__ as release
 
 extensions = [
+    "command_tables",
     "conformance_tables",
     "coverage_tables",
     "epytext",

@@ -31,7 +31,7 @@ def table(heads: Iterable[str], widths: Iterable[int], rows: Iterable[list[Cell]
     head = nodes.row("", *(nodes.entry("", nodes.paragraph("", text)) for text in heads))
     body = nodes.tbody("", *(nodes.row("", *(nodes.entry("", *cell) for cell in row)) for row in rows))
     group += [nodes.thead("", head), body]
-    return nodes.table("", group, classes=["conformance"])
+    return nodes.table("", group, classes=["conformance", "colwidths-given"])
 
 
 def text(words: str) -> Cell:

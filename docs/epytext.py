@@ -8,7 +8,8 @@ names: C{@param} and C{@ivar} are lists of names, C{@return} and C{@raise} say w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Container, Iterator
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,22 +45,23 @@ class UnknownMarkup(Exception):
     """
 
 
-def converted(text: str) -> list[str]:
+def converted(text: str, own: Container[str] = ()) -> list[str]:
     """
     The lines of reStructuredText that say the same.
 
+    @param own: names that mean something nearer than what is public.
     @raise UnknownMarkup: there is something that is not known here.
     """
     made: list[str] = []
     fields = False
     for block in _blocks(text):
         if not block.startswith("@"):
-            made += [*_paragraph(block).splitlines(), ""]
+            made += [*_paragraph(block, own).splitlines(), ""]
             continue
         if not fields and made and made[-1]:
             made.append("")
         fields = True
-        made += _field(block)
+        made += _field(block, own)
     if fields:
         made.append("")
     return made
@@ -88,41 +90,41 @@ def _blocks(text: str) -> Iterator[str]:
         yield "\n".join(block).rstrip()
 
 
-def _paragraph(block: str) -> str:
+def _paragraph(block: str, own: Container[str]) -> str:
     head, mark, code = block.partition("::\n")
-    return f"{_inline(head)}::\n{code}" if mark else _inline(block)
+    return f"{_inline(head, own)}::\n{code}" if mark else _inline(block, own)
 
 
-def _field(block: str) -> list[str]:
+def _field(block: str, own: Container[str]) -> list[str]:
     found = _FIELD.fullmatch(block)
     if found is None or found[1] not in _FIELDS:
         raise UnknownMarkup(f"{block!r}: expected one of {', '.join('@' + name for name in _FIELDS)}")
     words = " ".join(line.strip() for line in found[3].splitlines())
     name = f"{_FIELDS[found[1]]} {found[2]}" if found[2] else _FIELDS[found[1]]
-    return [f":{name}: {_inline(words)}"]
+    return [f":{name}: {_inline(words, own)}"]
 
 
-def _inline(text: str) -> str:
+def _inline(text: str, own: Container[str]) -> str:
     """
     Text with its marks.
     """
     made, end = "", 0
     for found in _INLINE.finditer(text):
-        made += _SPECIAL.sub(r"\\\g<0>", text[end : found.start()]) + _mark(found[1], found[2])
+        made += _SPECIAL.sub(r"\\\g<0>", text[end : found.start()]) + _mark(found[1], found[2], own)
         end = found.end()
         if text[end : end + 1].isalnum():
             made += "\\ "
     return made + _SPECIAL.sub(r"\\\g<0>", text[end:])
 
 
-def _mark(kind: str, words: str) -> str:
+def _mark(kind: str, words: str, own: Container[str]) -> str:
     words = " ".join(words.split())
     if kind == "I":
         return f"*{words}*"
     if kind not in "CL":
         raise UnknownMarkup(f"{kind}{{{words}}}: expected C, L or I")
     name = words.removesuffix("()")
-    if name in LINKS:
+    if name in LINKS and name not in own:
         return f":py:obj:`{words} <{LINKS[name]}>`"
     return f"``{words}``"
 
@@ -131,7 +133,15 @@ def process(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: 
     """
     See autodoc-process-docstring.
     """
-    lines[:] = converted(cleandoc("\n".join(lines)))
+    lines[:] = converted(cleandoc("\n".join(lines)), dir(_home(thing)))
+
+
+def _home(thing: Any) -> object:
+    """
+    The class whose docstring this is, or that of whose member.
+    """
+    first, dot, _ = getattr(thing, "__qualname__", "").partition(".")
+    return getattr(sys.modules[thing.__module__], first, None) if dot else thing
 
 
 def skip(app: Sphinx, what: str, name: str, thing: Any, skipped: bool, options: Any) -> bool | None:

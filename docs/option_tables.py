@@ -7,6 +7,7 @@ C{.. broker-options::} are those of C{twistd mqtt-broker} that are no limits.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING
@@ -98,7 +99,15 @@ def key(path: str, name: str) -> list[nodes.Node]:
 
 
 def text(words: str) -> list[nodes.Node]:
-    return [nodes.paragraph("", words)]
+    """
+    A paragraph, in which options are code.
+    """
+    parts = re.split(r"(?<!\S)(--[a-z][a-z-]*)", words)
+    return [
+        nodes.paragraph(
+            "", "", *(nodes.literal("", part) if n % 2 else nodes.Text(part) for n, part in enumerate(parts))
+        )
+    ]
 
 
 class SettingsTable(SphinxDirective):
@@ -121,7 +130,7 @@ class SettingsTable(SphinxDirective):
                 said += " May be another for a listener."
             rows.append([key(path, each.name), text(expected(each)), text(default(each)), text(said)])
         heads = ("Key", "What it may be", "Default", "What it does")
-        return [nodes.paragraph("", sentence(words)), table(heads, (24, 17, 13, 46), rows)]
+        return [*text(sentence(words)), table(heads, (24, 17, 13, 46), rows)]
 
 
 class BrokerOptionsTable(SphinxDirective):

@@ -210,7 +210,7 @@ CAUSES: Final = {
         "receiver is dropped for that one and counted.",
         "``LocalProtocolError``: the packet is larger than this server takes, and was not sent. "
         "``ConnectionClosed``: the server sent more than ``maximum_packet_size``.",
-        "broker/core codec/decode codec/fields net/server session/sending session/server session/verbs session/voice",
+        "broker/core codec/decode codec/fields net/server session/server session/verbs session/voice",
     ),
     "MESSAGE_RATE_TOO_HIGH": Cause(
         "Never: who publishes too fast is read more slowly (``publish_rate``, ``byte_rate``).",
@@ -230,7 +230,7 @@ CAUSES: Final = {
         "service/client/outbox session/receiving session/server session/tickets session/verbs session/voice",
     ),
     "ADMINISTRATIVE_ACTION": Cause(
-        "Never by itself; a plugin may.",
+        "Never.",
         "``ConnectionClosed``, from servers that say it. ``txmqtt sub`` ends.",
         "",
     ),

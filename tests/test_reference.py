@@ -25,8 +25,8 @@ from txmqtt.net.memory import ALARM
 from txmqtt.service.configuration.schema import settings_of
 from txmqtt.service.configuration.settings import Settings
 
-ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+HOME = Path(txmqtt.__file__).resolve().parent  # which is not beside the tests when it is compiled
 
 #: What mosquitto publishes: its manual of 2.0, mosquitto(8), without the topics of bridges and the one that is only
 #: in the manual; what its source has besides; and what 2.1 adds.
@@ -89,6 +89,12 @@ class OptionTests(ReferenceCase):
         shown = re.findall(r"^\.\. settings:: (\S+)$", self.page("reference-options"), re.MULTILINE)
         self.assertEqual(sorted(shown), sorted(tables(Settings)))
         self.assertIn(".. broker-options::", self.page("reference-options"))
+
+    def test_every_command(self) -> None:
+        """
+        The commands are shown by what they say of themselves.
+        """
+        self.assertIn(".. commands::", self.page("reference-commands"))
 
 
 class FigureTests(ReferenceCase):
@@ -174,8 +180,8 @@ class ReasonTests(ReferenceCase):
         broker never says is named nowhere on its side.
         """
         found: dict[str, set[str]] = {reason.name: set() for reason in ReasonCode}
-        for path in sorted((ROOT / "txmqtt").rglob("*.py")):
-            place = path.relative_to(ROOT / "txmqtt").with_suffix("").as_posix()
+        for path in sorted(HOME.rglob("*.py")):
+            place = path.relative_to(HOME).with_suffix("").as_posix()
             if place in ("codec/reasons", "codec/frames", "codec/errors") or place.startswith("cli/"):
                 continue  # they translate them
             for name in re.findall(r"\b(?:reasons|ReasonCode)\.([A-Z][A-Z0-9_]+)\b", path.read_text()):
@@ -184,7 +190,8 @@ class ReasonTests(ReferenceCase):
         for name, cause in self.causes().items():
             with self.subTest(reason=name):
                 if name != "SUCCESS":
-                    self.assertEqual(found[name], set(cause.places.split()))
+                    why = "see what docs/reason_causes.py says about it, and bring its places up to date"
+                    self.assertEqual(found[name], set(cause.places.split()), why)
                     never = cause.broker.startswith("Never")
                     self.assertFalse(never and any(place.startswith(BROKERS) for place in found[name]))
 
@@ -233,6 +240,7 @@ class APITests(ReferenceCase):
                 "",
             ],
         )
+        self.assertEqual(converted("C{Will}.", ["Will"]), ["``Will``.", ""])
         for wrong in ("@parm x: y", "B{bold}", "@type x: int"):
             with self.subTest(wrong=wrong):
                 self.assertRaises(UnknownMarkup, converted, wrong)

@@ -42,6 +42,14 @@ class MovingTests(SynchronousTestCase):
         program.says(r"rooms/3/temperature: 21\.5")
         self.assertEqual(program.process.wait(PATIENCE), 0)
 
+    def test_with_asyncio(self) -> None:
+        """
+        Both loops are one.
+        """
+        program = self.example("with_asyncio.py", f"mqtt://127.0.0.1:{our_broker().port}")
+        program.says("measured: SUCCESS|measured: NO_MATCHING_SUBSCRIBERS")
+        self.assertEqual(program.process.wait(PATIENCE), 0)
+
     def test_thermostat(self) -> None:
         """
         It says that it is here, does what it is told, and its will says that it is gone.
