@@ -64,14 +64,20 @@ class Limits(SphinxDirective):
         if strangers:
             raise self.error(f"there is no limit {strangers[0]!r}")
         said = limit_docs()
-        rows = [
-            [self._name(name), text(default(name)), text(allowed(name)), text(_sentence(said[name]))] for name in names
-        ]
-        return [table(("Limit", "Default", "May be", "What it bounds, and what happens then"), (22, 14, 16, 48), rows)]
+        rows = [[self._name(name), self._values(name), text(_sentence(said[name]))] for name in names]
+        made = table(
+            ("Limit", "Default, and what it may be", "What it bounds, and what happens then"), (25, 20, 55), rows
+        )
+        made["classes"].append("limits")
+        return [made]
 
     def _name(self, name: str) -> Cell:
         cell: Cell = [nodes.paragraph("", "", nodes.literal("", option(name)))]
-        return cell if name in PER_LISTENER else [*cell, *text("(whole broker)")]
+        return cell if name in PER_LISTENER else [*cell, *text("the whole broker")]
+
+    def _values(self, name: str) -> Cell:
+        shown = nodes.strong("", default(name))
+        return [nodes.paragraph("", "", shown), *text(allowed(name))]
 
 
 def _sentence(words: str) -> str:
