@@ -23,6 +23,7 @@ from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound, Outgoing
 from txmqtt.session.sending import repeat_releases
 from txmqtt.session.server import ServerSession
+from txmqtt.session.sink import ServerSink
 from txmqtt.session.tickets import DONE, Ticket
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import NEVER
@@ -76,7 +77,7 @@ class Wire:
         self.heard.append(f"renewing {data!r}")
 
 
-class Hall:
+class Hall(ServerSink):
     """
     A broker that accepts everything and writes down what it heard.
 

@@ -8,7 +8,7 @@ route holds what the receivers may and asked for; who may publish is asked elsew
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from txmqtt.broker.filters import Filters, Grant, wild
 from txmqtt.broker.hooks import INWARD, OUTWARD, Hooks
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from txmqtt.broker.shared import Group
 
 #: A longer topic is not remembered: its receivers are found each time.
-_LONGEST_REMEMBERED = 1024
+_LONGEST_REMEMBERED: Final = 1024
 #: So many deliveries are remembered for each route that may be, on average.
-_DELIVERIES = 64
+_DELIVERIES: Final = 64
 
 #: What only the broker itself publishes to.
-_SYS = b"$SYS"
+_SYS: Final = b"$SYS"
 
 
 def reserved(topic: bytes) -> bool:

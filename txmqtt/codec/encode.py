@@ -65,6 +65,9 @@ from txmqtt.codec.properties import WILL_PROPERTIES, Properties
 from txmqtt.codec.properties import encode as encode_properties
 from txmqtt.codec.topics import SHARE
 
+#: The bytes of the identifiers that are most in use: C{PacketIds} begins again after these.
+_IDENTIFIERS: Final = [number.to_bytes(2, "big") for number in range(256)]
+
 PINGREQ_BYTES: Final = b"\xc0\x00"
 PINGRESP_BYTES: Final = b"\xd0\x00"
 
@@ -170,6 +173,13 @@ def publish_head(first: int, topic: bytes, tail: bytes, id_size: int) -> bytes:
     if size > MAX_STRING:
         raise bad_topic_size(size)
     return b"".join((header(first, remaining), size.to_bytes(2, "big"), topic))
+
+
+def identifier(packet_id: int) -> bytes:
+    """
+    A packet identifier, to stand between the head and the tail of a PUBLISH.
+    """
+    return _IDENTIFIERS[packet_id] if packet_id < 256 else packet_id.to_bytes(2, "big")
 
 
 def ack(kind: int, packet_id: int, reason: int, properties: Properties | None, version: int) -> bytes:

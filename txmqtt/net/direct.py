@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable
+from socket import socket as Socket
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IAddress
@@ -46,9 +47,8 @@ class PlainTransport(Transport, typing.Protocol):
     disconnecting: bool
     disconnected: bool
     dataBuffer: bytes
+    socket: Socket
     _tempDataBuffer: list[bytes]
-
-    def writeSomeData(self, data: bytes) -> int | Exception: ...
 
 
 def writer(transport: Transport) -> Callable[[bytes], None]:
@@ -68,10 +68,11 @@ class _DirectWriter:
     Gives bytes to the socket of a plain transport, and leaves only the rest to the transport.
     """
 
-    __slots__ = ("_transport",)
+    __slots__ = ("_send", "_transport")
 
     def __init__(self, transport: PlainTransport) -> None:
         self._transport = transport
+        self._send = transport.socket.send
 
     def write(self, data: bytes) -> None:
         """
@@ -87,8 +88,9 @@ class _DirectWriter:
         ):
             transport.write(data)
             return
-        sent = transport.writeSomeData(data)
-        if not isinstance(sent, int):
-            sent = 0  # the connection is lost: the reactor finds that out when it tries to write
+        try:
+            sent = self._send(data)
+        except OSError:  # the peer reads too slowly, or is gone: the reactor finds that out when it tries to write
+            sent = 0
         if sent < len(data):
             transport.write(data[sent:])

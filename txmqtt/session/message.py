@@ -12,6 +12,8 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from txmqtt.codec import encode, fields, properties
 from txmqtt.codec.constants import MQTT5, PUBLISH
 from txmqtt.codec.properties import Properties
@@ -23,6 +25,7 @@ _ROUNDING: Final = 0.001
 OVERHEAD: Final = 256
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Message:
     """
     One application message.
@@ -198,7 +201,7 @@ def travelling(given: Properties | None) -> Properties | None:
     return None if kept == _NOTHING else kept
 
 
-_NOTHING = Properties()
+_NOTHING: Final = Properties()
 
 
 def _unprefixed(encoded: bytes) -> bytes:

@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from txmqtt.session.message import Message
 from txmqtt.session.packet_ids import PacketIds, Pending
 from txmqtt.session.tickets import Ticket
@@ -28,6 +30,7 @@ QUEUED: Final = 1
 REFUSED: Final = 2
 
 
+@mypyc_attr(acyclic=True)
 class Outbound(Pending):
     """
     One message for one receiver, at QoS 1 or 2.

@@ -7,9 +7,18 @@ An identifier is handed out only while nothing else uses it [MQTT5-2.2.1-3] [MQT
 
 from __future__ import annotations
 
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
 from txmqtt.codec.constants import MAX_PACKET_ID
 
+#: While no more than half of these are in use, no others are handed out: numbers up to here are ready made in Python,
+#: and so are their bytes (C{encode.IDENTIFIERS}).
+_SMALL: Final = 255
 
+
+@mypyc_attr(acyclic=True)
 class Pending:
     """
     Something that holds a packet identifier until the peer has answered it. 0: it holds none yet.
@@ -33,14 +42,12 @@ class PacketIds:
         An unused identifier, now in use for C{what}; 0 when all are taken.
         """
         taken = self.taken
-        packet_id = self._last % MAX_PACKET_ID + 1
-        if packet_id in taken:
+        packet_id = self._last % (MAX_PACKET_ID if len(taken) > _SMALL // 2 else _SMALL) + 1
+        while taken.setdefault(packet_id, what) is not what:
             if len(taken) >= MAX_PACKET_ID:
                 return 0
-            while packet_id in taken:
-                packet_id = packet_id % MAX_PACKET_ID + 1
+            packet_id = packet_id % MAX_PACKET_ID + 1
         self._last = packet_id
-        taken[packet_id] = what
         what.packet_id = packet_id
         return packet_id
 

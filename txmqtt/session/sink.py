@@ -1,13 +1,15 @@
 """
 The verbs that a conversation says to whoever owns it.
 
-A C{Sink} owns what is said (the broker, or the client's protocol), a C{Link} owns the wire. Both are shapes: whoever
-has these methods will do.
+A sink owns what is said (the broker, or the client's protocol), a C{Link} owns the wire. Links and C{ClientSink} are
+shapes: whoever has these methods will do.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
+
+from mypy_extensions import mypyc_attr
 
 from txmqtt.codec.packets import Connack, Connect, Disconnect, Publish, Subscribe, Unsubscribe
 from txmqtt.codec.properties import Properties
@@ -75,61 +77,73 @@ class ServerLink(Link, Protocol):
         """
 
 
-class ServerSink(Protocol):
+@mypyc_attr(allow_interpreted_subclasses=True)
+class ServerSink:
     """
-    What a server's conversation tells the broker.
+    What a server's conversation tells the broker. A base class and no shape, because a compiled call of a shape's
+    method takes the long way, and C{published} is called for each message.
     """
 
     def published(self, session: ServerSession, packet: Publish) -> Ticket:
         """
         A new message. The ticket says when, and with which reason, it is acknowledged.
         """
+        raise NotImplementedError
 
     def subscribing(self, session: ServerSession, packet: Subscribe) -> None:
         """
         The answer is C{session.suback}.
         """
+        raise NotImplementedError
 
     def unsubscribing(self, session: ServerSession, packet: Unsubscribe) -> None:
         """
         The answer is C{session.unsuback}.
         """
+        raise NotImplementedError
 
     def releasing(self, session: ServerSession, packet_id: int) -> Ticket:
         """
         A QoS 2 message was released by its sender; the ticket says when PUBCOMP may leave.
         """
+        raise NotImplementedError
 
     def sending(self, session: ServerSession, item: Outbound) -> Ticket:
         """
         A message that is kept elsewhere is about to leave under C{item.packet_id}; QoS 2 waits for the ticket.
         """
+        raise NotImplementedError
 
     def received(self, session: ServerSession, item: Outbound) -> Ticket:
         """
         The subscriber has taken over a QoS 2 message; the ticket says when its PUBREL may leave.
         """
+        raise NotImplementedError
 
     def settled(self, session: ServerSession, item: Outbound, reason: int) -> None:
         """
         The subscriber is done with a message that is kept elsewhere; or it takes no packet so large as any message
         (0x95).
         """
+        raise NotImplementedError
 
     def expired(self, session: ServerSession, item: Outbound) -> None:
         """
         A message expired before it could be sent.
         """
+        raise NotImplementedError
 
     def drained(self, session: ServerSession) -> None:
         """
         There is room again: the transport took what it was given.
         """
+        raise NotImplementedError
 
     def left(self, session: ServerSession, goodbye: Disconnect | None) -> None:
         """
         The conversation is over; C{goodbye} is the client's DISCONNECT, None when it went without.
         """
+        raise NotImplementedError
 
 
 class ClientSink(Protocol):
