@@ -60,7 +60,8 @@ class Limits(SphinxDirective):
         heads = ("What they bound", "Limit", "Default", "May be")
         head = nodes.row("", *(nodes.entry("", nodes.paragraph("", words)) for words in heads))
         widths = (nodes.colspec(colwidth=width) for width in (22, 32, 22, 24))
-        return [nodes.table("", nodes.tgroup("", *widths, nodes.thead("", head), body, cols=len(heads)))]
+        group = nodes.tgroup("", *widths, nodes.thead("", head), body, cols=len(heads))
+        return [nodes.table("", group, classes=["limits"])]
 
     def _cells(self, setting: Setting) -> list[nodes.Node]:
         anchor = nodes.make_id(f"limits-{setting.name}")
