@@ -36,6 +36,16 @@ def default(setting: Setting) -> str:
     return default_of(setting)
 
 
+def allowed(setting: Setting) -> str:
+    """
+    What it may be; that numbers are numbers goes without saying.
+    """
+    words = expected(setting)
+    for kind in ("whole number", "number"):
+        words = words.removeprefix(kind).lstrip(", ")
+    return words.removeprefix("one of ") or "any number"
+
+
 class Limits(SphinxDirective):
     """
     The table.
@@ -70,7 +80,7 @@ class Limits(SphinxDirective):
         return [
             nodes.entry("", nodes.paragraph("", "", link)),
             nodes.entry("", nodes.paragraph("", default(setting))),
-            nodes.entry("", nodes.paragraph("", expected(setting))),
+            nodes.entry("", nodes.paragraph("", allowed(setting))),
         ]
 
 
