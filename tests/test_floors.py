@@ -184,7 +184,7 @@ class BuildTests(SynchronousTestCase):
         path = os.environ.get("PATH", "") + ":/usr/sbin"
         path += f":{Path(sys.executable).parent}"
         programs: tuple[str, ...] = ("mosquitto", "mosquitto_pub", "mosquitto_sub", "cc", "node", "chromium")
-        programs += ("rabbitmq-server", "epmd", "nats-server")
+        programs += ("rabbitmq-server", "epmd", "nats-server", "nginx", "haproxy", "openssl", "curl")
         missing = [name for name in programs if shutil.which(name, path=path) is None]
         missing += [name for name in ("paho", "gmqtt", "websockets") if find_spec(name) is None]
         peers = Path(os.environ.get("TXMQTT_PEERS") or ROOT / "build" / "peers", "node_modules")

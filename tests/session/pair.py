@@ -19,6 +19,7 @@ from txmqtt.session.conversation import Conversation
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.outgoing import Outbound, Outgoing
 from txmqtt.session.server import ServerSession
+from txmqtt.session.sink import ServerSink
 from txmqtt.session.tickets import DONE, WITHHELD, Ticket
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import CLOSED, NEVER
@@ -319,7 +320,7 @@ class Client(Side):
     def ponged(self, session: object, ref: int) -> None: ...
 
 
-class Server(Side):
+class Server(Side, ServerSink):
     """
     The verbs of C{ServerSink}.
     """
