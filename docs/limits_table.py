@@ -1,81 +1,87 @@
 """
-Sphinx: tables of limits, made from what the broker itself reads.
+Sphinx: the limits and their defaults by what they bound, made from what the broker itself reads.
 
-C{.. limits::} and below it the names of the limits that belong together.
+C{.. limits::} and below it a line for each group: its words, a colon, and the names of the limits.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
 
-from conformance_tables import Cell, table, text
 from docutils import nodes
+from option_tables import default as default_of
+from option_tables import expected
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from txmqtt.broker.policy import DEFAULTS, Policy
-from txmqtt.net.options import UNBOUNDED
-from txmqtt.service.limits import CHOICES, PER_LISTENER, RANGES, limit_docs, option
+from txmqtt.service.configuration.schema import Setting, settings_of
+from txmqtt.service.limits import option
 
 _MULTIPLES = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
 
-def default(name: str) -> str:
+def default(setting: Setting) -> str:
     """
-    What a limit is when nobody says anything, as the command line takes it; and in larger units, where it is so much.
+    What holds when nothing is said, and in larger units where it is so much.
     """
-    value = getattr(DEFAULTS, name)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, str):
-        return value or "(empty)"
-    if name.startswith(("max_session_expiry", "max_message_expiry")) and value >= 86_400:
-        return f"{value} ({value // 86_400} days)"
-    for unit, size in _MULTIPLES:
-        if value >= size and not value % size:
-            return f"{value} ({value // size:.0f} {unit})"
-    return f"{value:.15g}"
+    value = getattr(DEFAULTS, setting.name)
+    if type(value) is int:
+        if value == DEFAULTS.max_session_expiry:
+            return f"{default_of(setting)} ({value // 86_400} days)"
+        for unit, size in _MULTIPLES:
+            if value >= size and not value % size and "messages" not in setting.name:
+                return f"{default_of(setting)} ({value // size} {unit})"
+    return default_of(setting)
 
 
-def allowed(name: str) -> str:
+def allowed(setting: Setting) -> str:
     """
-    What it may be set to.
+    What it may be; that numbers are numbers goes without saying.
     """
-    if name in CHOICES:
-        return ", ".join(CHOICES[name])
-    if name in RANGES:
-        low, high = RANGES[name]
-        return f"from {low:.15g}" if high == UNBOUNDED else f"{low:.15g} to {high:.15g}"
-    return "yes, no" if isinstance(getattr(DEFAULTS, name), bool) else "words"
+    words = expected(setting)
+    for kind in ("whole number", "number"):
+        words = words.removeprefix(kind).lstrip(", ")
+    return words.removeprefix("one of ") or "any number"
 
 
 class Limits(SphinxDirective):
     """
-    One table.
+    The table.
     """
 
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        names = " ".join(self.content).split()
-        known = {each.name for each in fields(Policy)}
-        strangers = [name for name in names if name not in known]
-        if strangers:
-            raise self.error(f"there is no limit {strangers[0]!r}")
-        said = limit_docs()
-        rows = [
-            [self._name(name), text(default(name)), text(allowed(name)), text(_sentence(said[name]))] for name in names
+        settings = {each.name: each for each in settings_of(Policy)}
+        names = [name for line in self.content for name in line.partition(":")[2].split()]
+        if sorted(names) != sorted(each.name for each in fields(Policy)):
+            raise self.error("the limits here are not those of the policy, each once")
+        body = nodes.tbody()
+        for line in self.content:
+            words, _, those = line.partition(":")
+            for number, name in enumerate(those.split()):
+                row = nodes.row()
+                if not number:
+                    row += nodes.entry("", nodes.paragraph("", words), morerows=len(those.split()) - 1)
+                row += self._cells(settings[name])
+                body += row
+        heads = ("What they bound", "Limit", "Default", "May be")
+        head = nodes.row("", *(nodes.entry("", nodes.paragraph("", words)) for words in heads))
+        widths = (nodes.colspec(colwidth=width) for width in (22, 32, 22, 24))
+        group = nodes.tgroup("", *widths, nodes.thead("", head), body, cols=len(heads))
+        return [nodes.table("", group, classes=["limits"])]
+
+    def _cells(self, setting: Setting) -> list[nodes.Node]:
+        anchor = nodes.make_id(f"limits-{setting.name}")
+        name = nodes.literal("", option(setting.name))
+        link = nodes.reference("", "", name, internal=True, refuri=f"reference-options.html#{anchor}")
+        return [
+            nodes.entry("", nodes.paragraph("", "", link)),
+            nodes.entry("", nodes.paragraph("", default(setting))),
+            nodes.entry("", nodes.paragraph("", allowed(setting))),
         ]
-        return [table(("Limit", "Default", "May be", "What it bounds, and what happens then"), (22, 14, 16, 48), rows)]
-
-    def _name(self, name: str) -> Cell:
-        cell: Cell = [nodes.paragraph("", "", nodes.literal("", option(name)))]
-        return cell if name in PER_LISTENER else [*cell, *text("(whole broker)")]
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -7,11 +7,9 @@ C{tests.named} explains. Every file of Python that a page names so becomes a pag
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator
 from contextlib import suppress
+from html import escape
 from pathlib import Path
-from typing import Any
 
 from docutils import nodes
 from pygments import highlight
@@ -70,27 +68,47 @@ def short(role: str, name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def highlighted(path: Path) -> str:
-    """
-    A file in colours, each line with an anchor.
-    """
-    lines = highlight(path.read_text("utf-8"), PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).splitlines()
-    rows = "\n".join(f'<span id="line-{number}">{line}</span>' for number, line in enumerate(lines, 1))
-    return f'<div class="highlight-python notranslate"><div class="highlight"><pre>{rows}\n</pre></div></div>'
+#: No page of the theme's: working out the contents beside each of hundreds would take longer than all other pages.
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="robots" content="noindex"><title>{path}</title>
+<link rel="stylesheet" href="{top}_static/pygments.css"><link rel="stylesheet" href="{top}_static/styles/furo.css">
+<link rel="stylesheet" href="{top}_static/tables.css"></head><body class="source">
+<script>document.body.dataset.theme = localStorage.getItem("theme") || "auto";</script>
+<p><a href="{top}index.html">{title}</a> &middot; <code>{path}</code></p>
+<div class="highlight"><pre>{rows}
+</pre></div></body></html>
+"""
 
 
-def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+def shown(path: Path) -> str:
     """
-    A page for each file that is named anywhere.
+    A file, each line with an anchor; what is no test in colours, which take a while.
+    """
+    text = path.read_text("utf-8")
+    if ROOT / "tests" in path.parents:
+        coloured = escape(text)
+    else:
+        coloured = highlight(text, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
+    return "\n".join(f'<span id="line-{number}">{line}</span>' for number, line in enumerate(coloured.split("\n"), 1))
+
+
+def write(app: Sphinx, trouble: Exception | None) -> None:
+    """
+    A page for each file that is named anywhere, unless it is there already.
     """
     found = set()
     for document in sorted(Path(app.srcdir).glob("*.rst")):
         for role, name in mentions(document.read_text("utf-8")):
             with suppress(LookupError):  # which its role has reported
                 found.add(locate(role, name).path)
-    for path in sorted(path for path in found if path.endswith(".py")):
-        body = f"<h1><code>{html.escape(path)}</code></h1>\n{highlighted(ROOT / path)}"
-        yield page_of(path), {"title": path, "body": body}, "page.html"
+    for path in sorted(path for path in found if path.endswith(".py") and trouble is None):
+        source, target = ROOT / path, Path(app.outdir, page_of(path) + ".html")
+        if target.exists() and target.stat().st_mtime > source.stat().st_mtime:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        top = "../" * page_of(path).count("/")
+        target.write_text(_PAGE.format(path=path, top=top, title=app.config.html_title, rows=shown(source)), "utf-8")
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -99,5 +117,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """
     for role in ROLES:
         app.add_role(role, Named())
-    app.connect("html-collect-pages", pages)
+    app.connect("build-finished", write)
     return {"parallel_read_safe": True}

@@ -104,7 +104,7 @@ class CommandTests(SynchronousTestCase):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
             path.chmod(0o600)
-        for name in ("our-ca.pem", ".mqtt"):
+        for name in ("our-ca.pem", "server.pem", "kitchen.pem", "kitchen.key", ".mqtt"):
             (folder / name).write_bytes(certificates_pem(authority()))
         self.patch(endpoints._SystemdParser, "_sddaemon", ListenFDs([3], ("mqtt",)))  # as if systemd had started us
         self.patch(os, "environ", {**os.environ, "HOME": str(folder), "STATE_DIRECTORY": str(folder / "state")})
@@ -126,7 +126,7 @@ class CommandTests(SynchronousTestCase):
         """
         What the shell, and systemd, make of a word, where the files are ours.
         """
-        for name in ("/etc/txmqtt", "${CREDENTIALS_DIRECTORY}"):
+        for name in ("/etc/txmqtt", "/etc/nginx", "${CREDENTIALS_DIRECTORY}"):
             word = word.replace(name, str(self.folder))
         return os.path.expanduser(word)
 
