@@ -84,6 +84,14 @@ class DocumentationCase(SynchronousTestCase):
             self.skipTest("no documentation beside the tests")
 
 
+class LookTests(DocumentationCase):
+    def test_contents(self) -> None:
+        """
+        No page has contents of its own: the theme shows them beside it, and where they stood an error.
+        """
+        self.assertEqual([page.name for page in self.pages if ".. contents::" in page.read_text()], [])
+
+
 class OptionTests(DocumentationCase):
     def test_options_exist(self) -> None:
         """

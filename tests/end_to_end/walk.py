@@ -168,7 +168,11 @@ class Walk:
 
     loud = False
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, path: str = "") -> None:
+        """
+        @param path: the folder of the programs, of an environment in which txmqtt is installed; otherwise they are what
+            is tested here.
+        """
         self.page = DOCS / f"{name}.rst"
         if not self.page.exists():
             raise SkipTest("no documentation beside the tests")
@@ -178,10 +182,13 @@ class Walk:
         self.surroundings = {
             **environment(),
             **{"HOME": str(self.folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-            **{"PATH": f"{programs.folder()}:{os.environ.get('PATH', '')}:/usr/sbin", "COLUMNS": "80"},
+            **{"PATH": f"{path or programs.folder()}:{os.environ.get('PATH', '')}:/usr/sbin", "COLUMNS": "80"},
         }
         for word in ("STATE_DIRECTORY", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "TXMQTT_EXPECT"):
             self.surroundings.pop(word, None)
+        if path:
+            for word in ("PYTHONPATH", "PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+                del self.surroundings[word]
         for name in FOLDERS:
             (self.folder / "etc" / name).mkdir(parents=True)
 
@@ -291,11 +298,11 @@ class Walk:
             raise AssertionError(f"{self.page.name}: {command}\nprinted\n{text}\nand not\n{said}")
 
 
-def main(name: str) -> None:
+def main(name: str, path: str = "") -> None:
     """
     For who writes a page: follow it, and print what each command prints.
     """
-    walk = Walk(name)
+    walk = Walk(name, path)
     walk.loud = True
     try:
         walk.follow()
