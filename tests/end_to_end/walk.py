@@ -41,6 +41,9 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 #: Ports that pages name.
 PORTS = ("443", "1883", "1884", "8083", "8883", "8884", "9883")
 
+#: A client that connects again may have just begun to wait for longer.
+LONG = 4 * PATIENCE
+
 #: Folders below C{/etc} that pages name; those of the walk stand for them.
 FOLDERS = ("txmqtt", "nginx", "haproxy", "systemd")
 
@@ -126,7 +129,7 @@ class Terminal:
 
     def wait(self) -> None:
         if self.process is not None:
-            self.process.wait(PATIENCE)
+            self.process.wait(LONG)
 
     def press(self, number: int) -> None:
         """
@@ -150,7 +153,7 @@ class Terminal:
             return seen
 
         try:
-            self.read = until(found, repr(line)).end()
+            self.read = until(found, repr(line), LONG).end()
         except AssertionError as error:
             raise AssertionError(f"{line!r}: {error}\n{self.text()[self.read :]}") from None
 
@@ -282,7 +285,7 @@ class Walk:
         """
         process = self.start(command, subprocess.PIPE)
         try:
-            output, _ = process.communicate(timeout=2 * PATIENCE)
+            output, _ = process.communicate(timeout=LONG)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()

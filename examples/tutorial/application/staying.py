@@ -17,7 +17,7 @@ class Greenhouse(MultiService):
     def __init__(self, reactor, server):
         super().__init__()
         self.thermometer = count(200)  # it is getting warmer
-        self.mqtt = MQTTClientService(server, reactor=reactor, retry=Retry(initial=0.5, maximum=30))
+        self.mqtt = MQTTClientService(server, reactor=reactor, retry=Retry(initial=0.5, maximum=5))
         self.mqtt.observe(self.on_phase)
         self.mqtt.subscribe("greenhouse/vent/set", self.on_vent, qos=1)
         self.mqtt.setServiceParent(self)

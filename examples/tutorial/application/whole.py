@@ -25,7 +25,7 @@ class Greenhouse(MultiService):
             client_id="greenhouse",  # the store belongs to this name
             store=store,
             will=Will("greenhouse/state", b"lost", qos=1, retain=True),
-            retry=Retry(initial=0.5, maximum=30),
+            retry=Retry(initial=0.5, maximum=5),
         )
         self.mqtt.observe(self.on_phase)
         self.mqtt.subscribe("greenhouse/vent/set", self.on_vent, qos=1)
