@@ -207,11 +207,16 @@ class Walk:
         """
         What the page says, with the ports and folders of this walk.
         """
+        text = self.with_ports(text)
+        # By its number: where localhost is ::1 first, Twisted needs 0.3 s to find out that nobody listens there.
+        for plain, full in (("mqtt://localhost", "mqtt://127.0.0.1:1883"), ("wss://localhost", "wss://localhost:443")):
+            text = re.sub(rf"{plain}(?![\w.:])", self.with_ports(full), text)
+        return re.sub(rf"/etc/({'|'.join(FOLDERS)})(?![\w-])", rf"{self.folder}/etc/\1", text)
+
+    def with_ports(self, text: str) -> str:
         for port, free in self.ports.items():
             text = re.sub(rf"(?<![\d.]){port}(?!\d)", free, text)
-        for scheme, port in (("mqtt", "1883"), ("wss", "443")):
-            text = re.sub(rf"{scheme}://localhost(?![\w.:])", f"{scheme}://localhost:{self.ports[port]}", text)
-        return re.sub(rf"/etc/({'|'.join(FOLDERS)})(?![\w-])", rf"{self.folder}/etc/\1", text)
+        return text
 
     def as_on_the_page(self, text: str) -> str:
         """
@@ -227,7 +232,7 @@ class Walk:
         """
         port = self.ports["1883"]
         if not re.search(r"(?<!\S)(-L|-p|--port|-h)(?!\S)", text):
-            text = re.sub(r"\b(txmqtt (?:sub|pub|request|retained \w+))(?!\S)", rf"\1 -p {port}", text)
+            text = re.sub(r"\b(txmqtt (?:sub|pub|request|retained \w+))(?!\S)", rf"\1 -h 127.0.0.1 -p {port}", text)
         text = re.sub(r"mqtt-broker(?= *$)", f"mqtt-broker --listen tcp:{port}:interface=127.0.0.1", text)
         return self.here(text)
 
