@@ -12,8 +12,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -42,6 +43,9 @@ allow_anonymous true
 user {user}
 max_queued_messages 0
 max_inflight_messages 0
+"""
+
+_SAVING = """\
 persistence true
 persistence_location {folder}/
 autosave_interval 1
@@ -184,12 +188,29 @@ def mosquitto(folder: Path) -> Broker | None:
     """
     A mosquitto that saves after every change, not yet started; None where there is none.
     """
-    program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    if program is None:
-        return None
-    port, settings = free_port(), folder / "mosquitto.conf"
-    settings.write_text(_MOSQUITTO.format(port=port, user=getpass.getuser(), folder=folder))
-    return Broker([program, "-c", str(settings)], folder, port)
+    program = _mosquitto_program()
+    return None if program is None else _mosquitto(program, _MOSQUITTO + _SAVING, folder)
+
+
+def _mosquitto_program() -> str | None:
+    return shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+def _mosquitto(program: str, settings: str, folder: Path) -> Broker:
+    port, file = free_port(), folder / "mosquitto.conf"
+    file.write_text(settings.format(port=port, user=getpass.getuser(), folder=folder))
+    return Broker([program, "-c", str(file)], folder, port)
+
+
+def peers() -> list[Callable[[Path], Broker]]:
+    """
+    How to make those that are compared, which keep everything in memory: ours, then mosquitto if it is installed.
+    """
+    found: list[Callable[[Path], Broker]] = [partial(ours, store="memory", durability="normal")]
+    program = _mosquitto_program()
+    if program is not None:
+        found.append(partial(_mosquitto, program, _MOSQUITTO))
+    return found
 
 
 @contextmanager

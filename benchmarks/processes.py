@@ -80,7 +80,7 @@ class Broker:
         @param within: where its folder is made, if not where all temporary files are.
         """
         self.folder = Path(mkdtemp(prefix="txmqtt-broker-", dir=within))
-        self.port = _free_port()
+        self.port = free_port()
         self.environment: dict[str, str] = {}
         self.started = 0.0
         state = self.state = self.folder / "state"
@@ -149,7 +149,7 @@ class Broker:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """
     A port that nobody listens on, and that the system gives to no outgoing connection while the broker is away.
     """

@@ -111,7 +111,7 @@ static void flush(connection *c) {
 }
 
 static void pump(group *g) {
-  static uint8_t body[1 << 16];
+  static uint8_t body[(1 << 20) + 64]; /* so large may a payload be */
   connection *c = &g->publisher;
   while (g->published * subscribers_n - g->delivered < (long)window * subscribers_n &&
          (!qos || g->published - g->acknowledged < window)) {

@@ -106,6 +106,7 @@ class OptionTests(DocumentationCase):
         known |= {"fdname", "system"}  # of systemd-socket-activate and groupadd
         known |= {"keyform", "psk", "psk-identity", "tls-engine", "tls-engine-kpass-sha1"}  # of mosquitto_sub only
         known |= {"broker", "all", "known"}  # of tests.conformance
+        known |= {"seconds", "jobs", "only", "folder", "replay", "list"}  # of tests.fuzz
         for page in [*self.pages, ROOT / "README.rst"]:
             for name in sorted(set(re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*)", page.read_text()))):
                 with self.subTest(page=page.name, option=name):

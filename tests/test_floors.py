@@ -9,49 +9,18 @@ import re
 import shutil
 import sys
 import tomllib
-from collections.abc import Iterator
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.house import COMPILED, DISTRIBUTIONS, FLOORS, ROOT, floor_named, floor_of, imports, nodes, sources
+
 TESTS = ROOT / "tests"
 
-#: Who may import whom. What is not in the row climbs, or looks through the wall.
-FLOORS = {
-    "codec": {"codec"},
-    "session": {"codec", "session"},
-    "broker": {"codec", "session", "broker"},
-    "_build": {"codec"},
-    "net": {"codec", "session", "broker", "_build", "net"},
-    "backends": {"codec", "session", "broker", "backends"},
-    "service": {"codec", "session", "broker", "_build", "net", "backends", "service"},
-    "cli": {"codec", "session", "broker", "_build", "net", "backends", "service", "cli"},
-    "testing": {"codec", "session", "broker", "_build", "net", "backends", "service", "testing"},
-    "_names": {"codec", "session", "broker", "_build", "net", "backends", "service"},
-    "__init__": {"_names"},
-}
-
-#: Floors 0 to 2: they compile, and hold no Twisted, no clock, no logging and no I/O.
-COMPILED = ("codec", "session", "broker")
 FORBIDDEN_BELOW = {
     *("asyncio", "concurrent", "datetime", "io", "logging", "multiprocessing", "os", "pathlib", "queue", "sched"),
     *("select", "selectors", "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time"),
-}
-
-#: What pyproject.toml calls the packages that we import.
-DISTRIBUTIONS = {
-    "twisted": "twisted",
-    "zope": "zope.interface",
-    "mypy_extensions": "mypy_extensions",
-    "prometheus_client": "prometheus-client",
-    "cryptography": "cryptography",
-    "OpenSSL": "pyopenssl",
-    "service_identity": "service-identity",
-    "argon2": "argon2-cffi",
-    "jwt": "pyjwt",
 }
 
 #: Files longer than this are two ideas, or stand here with their reason.
@@ -59,51 +28,17 @@ LONGEST = 400
 LONG_FILES: dict[str, str] = {}
 
 
-def sources(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.py"))
-
-
-@cache
-def nodes(path: Path) -> list[ast.AST]:
-    """
-    Everything that stands in a file.
-    """
-    return list(ast.walk(ast.parse(path.read_text(), str(path))))
-
-
 def where(path: Path, line: int) -> str:
     return f"{path.relative_to(ROOT)}:{line}"
-
-
-def floor_of(path: Path) -> str:
-    return path.relative_to(ROOT / "txmqtt").with_suffix("").parts[0]
-
-
-def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """
-    Every import of a file, those for type checking and those within functions included: its line and full name.
-    """
-    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    for node in nodes(path):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
-        elif isinstance(node, ast.ImportFrom):
-            start = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(part for part in (start, node.module) if part)
-            for alias in node.names:  # "from txmqtt import codec" names its folder only here
-                yield node.lineno, f"{module}.{alias.name}"
 
 
 def climbs(floor: str, name: str) -> str:
     """
     Why a file of this floor must not import this name, or nothing.
     """
-    top, *rest = name.split(".")
+    top = name.split(".")[0]
     if top == "txmqtt":
-        target = rest[0] if rest else "__init__"
-        if target not in FLOORS:
-            target = "__init__"  # a public name of the package stands above everything
+        target = floor_named(name)
         return "" if target in FLOORS[floor] else f"{floor} must not import {target}"
     if floor in COMPILED:
         if top in FORBIDDEN_BELOW:

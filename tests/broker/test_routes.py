@@ -103,7 +103,7 @@ class RoutesTests(SynchronousTestCase):
                     self.assertEqual(self.receivers(routes, b"%d" % number), ["c"])
                     self.assertLessEqual(len(routes), max(limit + 1, 0) if limit else 0)
             routes.forget(b"#")
-            self.assertEqual((len(routes), len(routes._under), routes._deliveries), (0, 0, 0))
+            self.assertEqual((len(routes), len(routes._topics), routes._deliveries), (0, 0, 0))
         self.assertGreater(self.stats.routes_forgotten, 1_000)
 
     def test_what_is_in_use_stays(self) -> None:

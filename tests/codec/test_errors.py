@@ -9,8 +9,11 @@ from txmqtt.codec.errors import (
     LocalProtocolError,
     MQTTError,
     ProtocolError,
+    ProxyFailure,
     Refused,
     RemoteProtocolError,
+    RequestFailed,
+    TLSFailure,
     UnsupportedVersion,
 )
 from txmqtt.codec.properties import Properties
@@ -57,6 +60,28 @@ class ErrorTests(SynchronousTestCase):
         self.assertEqual(Refused("no", 0x87).reasons, (0x87,))
         self.assertEqual(Refused("no", 0x87, (0x00, 0x87)).reasons, (0x00, 0x87))
         self.assertEqual([ConnectionClosed("gone").remote, ConnectionClosed("gone", 0x8B, True).remote], [False, True])
+
+    def test_no_connection(self) -> None:
+        """
+        What kept a connection from coming about is caught like its end, and TLS says what to look at.
+        """
+        wrong = TLSFailure("the certificate of broker has expired", "date")
+        self.assertEqual((wrong.kind, str(wrong)), ("date", "the certificate of broker has expired"))
+        for error in (wrong, ProxyFailure("the proxy does not let us through")):
+            self.assertIsInstance(error, ConnectionClosed)
+            self.assertEqual((error.reason, error.remote, error.server_reference), (0x80, True, None))
+
+    def test_request_failed(self) -> None:
+        """
+        Who answers requests says in words what went wrong, and with a reason code and properties where it has them.
+        """
+        said = Properties(user_properties=(("try", "later"),))
+        for error, reason, properties in (
+            (RequestFailed("no such room"), 0x80, None),
+            (RequestFailed("busy", 0x97, said), 0x97, said),
+        ):
+            self.assertIsInstance(error, Refused)
+            self.assertEqual((error.reason, error.properties, error.reasons), (reason, properties, (reason,)))
 
     def test_unsupported_version(self) -> None:
         """

@@ -189,6 +189,18 @@ class SayingTests(SynchronousTestCase):
         self.assertEqual(frames.masked(frames.BINARY, b"whole", KEY), WHOLE)
         self.assertNotIn(b"whole", WHOLE)
 
+    def test_control(self) -> None:
+        """
+        A PING is heard as it was said, and is answered as one.
+        """
+        for payload in (b"", b"ping", bytes(125)):
+            data = frames.control(frames.PING, payload)
+            read = FrameReader(False, 1000, 1)
+            self.assertEqual((read.feed(data), read.ping, read.over), (b"", payload, False))
+            wanted = Connection(ConnectionType.CLIENT)
+            wanted.receive_data(data)
+            self.assertEqual([bytes(event.payload) for event in wanted.events() if isinstance(event, Ping)], [payload])
+
     def test_farewell(self) -> None:
         """
         The reason of a CLOSE fits into it, and no letter is cut in half.

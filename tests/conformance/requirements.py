@@ -4,14 +4,15 @@ What the systems that txmqtt started from do, wish for or got wrong; and where i
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.house import ROOT
+from tests.named import locate
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 
 #: By the letter that identifiers begin with: how many there are. A document each, and F the faults in their code.
 COUNTS = {"A": 22, "B": 29, "C": 21, "D": 22, "E": 17, "F": 15}
@@ -83,26 +84,8 @@ def exists(place: str) -> bool:
     """
     if "/" in place or place.endswith(".rst"):
         return (ROOT / place).is_file()
-    parts = place.split(".")
-    for count in range(len(parts), 0, -1):
-        path = ROOT.joinpath("tests", *parts[:count]).with_suffix(".py")
-        if path.is_file():
-            return len(parts) == count or ".".join(parts[count:]) in _names(path)
-    return False
-
-
-@cache
-def _names(path: Path) -> frozenset[str]:
-    """
-    The classes of a module, and their tests.
-    """
-    found: set[str] = set()
-    for each in ast.parse(path.read_text("utf-8")).body:
-        if isinstance(each, ast.ClassDef):
-            found.add(each.name)
-            found.update(
-                f"{each.name}.{method.name}"
-                for method in each.body
-                if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name.startswith("test_")
-            )
-    return frozenset(found)
+    try:
+        locate("test", place)
+    except LookupError:
+        return False
+    return True

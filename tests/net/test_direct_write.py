@@ -74,6 +74,23 @@ class DirectWriteTests(SynchronousTestCase):
                 self.say(b"!")
                 self.assertEqual(socket.sent, b"hello world!")
 
+    def test_large(self) -> None:
+        """
+        However large it is, what the socket takes it is given at once: nothing of it is copied, and no turns are spent.
+        """
+        said = bytes(range(256)) * 4_000
+        for room in (0, 1, 128 * 1024, 300_000, len(said)):
+            with self.subTest(room=room):
+                self.setUp()
+                transport, socket = plain(self.protocol, self.reactor)
+                socket.room = room
+                self.say(said)
+                self.assertEqual(socket.sent, said[:room])
+                socket.room = len(said)
+                while transport in self.reactor.writers:
+                    transport.doWrite()
+                self.assertEqual(socket.sent, said)
+
     def test_peer_gone(self) -> None:
         """
         An error of the socket is left to the reactor, which finds the connection lost when it writes.

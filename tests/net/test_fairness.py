@@ -70,8 +70,8 @@ class ReadTests(BrokerTestCase):
         transport, _ = plain(self.factory.buildProtocol(None), Reactor())
         self.assertEqual([adapt(transport, 0.01) for _ in range(7)], [32768, 16384, 8192, 4096, 2048, 1024, 1024])
         self.assertEqual(adapt(transport, 0.0002), 1024)
-        self.assertEqual([adapt(transport, 0.0) for _ in range(7)], [2048, 4096, 8192, 16384, 32768, 65536, 65536])
-        self.assertEqual(transport.bufferSize, 65536)
+        self.assertEqual([adapt(transport, 0.0) for _ in range(9)], [*(1024 << n for n in range(1, 9)), 262144])
+        self.assertEqual(transport.bufferSize, 262144)
         transport.protocol.connectionLost(connectionDone)
 
     def test_flood(self) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import provider
 from zope.interface.verify import verifyObject
 
 from tests.net.support import Broken, BrokerTestCase, Waiting, Wire, reasons
@@ -136,6 +138,23 @@ class LogTests(BrokerTestCase):
                 "192.168.1.1:54321 'd' went away: Connection was closed cleanly.",
             ],
         )
+
+    def test_answered_before_the_log(self) -> None:
+        """
+        A client that is let in has its CONNACK before the log is written, which may take as long as all the rest.
+        """
+        client = self.dial(5)
+        sent: list[bytes] = []
+
+        @provider(ILogObserver)
+        def slow(event: LogEvent) -> None:
+            if str(event.get("log_format")).startswith("{peer} connected"):
+                sent.append(client.wire.value()[:1])
+
+        globalLogPublisher.addObserver(slow)
+        self.addCleanup(globalLogPublisher.removeObserver, slow)
+        client.say(Connect("c", 5))
+        self.assertEqual(sent, [b"\x20"])
 
     def test_refused(self) -> None:
         """

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -158,34 +157,6 @@ class NamesTests(SynchronousTestCase):
         dropped = {key: value for key, value in exported(stage).items() if key[0] == "txmqtt_messages_dropped_total"}
         self.assertEqual(dropped[("txmqtt_messages_dropped_total", (("reason", "slow"),))], 2)
         self.assertEqual(sum(dropped.values()), stats.dropped)
-
-    def manual(self) -> str:
-        page = Path(__file__).resolve().parents[2] / "docs" / "operations.rst"
-        if not page.exists():
-            self.skipTest("no documentation beside the tests")
-        return page.read_text()
-
-    def test_topics_are_documented(self) -> None:
-        """
-        The manual has every topic below $SYS/broker/.
-        """
-        page = self.manual()
-        stats, turn = Stats(), Turn()
-        stats.heap_current = stats.heap_maximum = 1
-        for topic, _ in stats.topics(turn, 0, "0"):
-            plain = topic.removeprefix("load/").removesuffix("/1min").removesuffix("/5min").removesuffix("/15min")
-            reason = plain.removeprefix("publish/messages/dropped/")
-            with self.subTest(topic=topic):
-                self.assertTrue(f"``{plain}``" in page or f"``{reason}``" in page)
-
-    def test_documented(self) -> None:
-        """
-        The manual has every metric, and none that there is not.
-        """
-        lines = self.manual().splitlines()
-        written = {line.split("``")[1] for line in lines if line.startswith("   * - ``txmqtt_")}
-        rows = (*OF_STATS, *OF_TURN, *OF_STORE, *OF_JOURNAL)
-        self.assertEqual(written, {row.metric for row in rows} | {"txmqtt_build_info", "txmqtt_ready"})
 
 
 class FiguresTests(SynchronousTestCase):

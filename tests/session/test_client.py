@@ -141,6 +141,15 @@ class OpeningTests(SynchronousTestCase):
         patient.wait(1e6)
         self.assertEqual(patient.link.closed, None)
 
+    def test_early_alarm(self) -> None:
+        """
+        An alarm that rings before the CONNACK is due changes nothing.
+        """
+        for timeout in (0.0, 10.0):
+            client = Client(connect_timeout=timeout)
+            client.session.tick(client.now + 9.9)
+            self.assertIsNone(client.link.closed)
+
     def test_packet_limit(self) -> None:
         """
         No server makes us keep a packet larger than we said, on any version.

@@ -137,3 +137,12 @@ class HoldTests(SynchronousTestCase):
         talk.session.lost()
         talk.session.proceed()
         self.assertEqual(talk.hall.heard, [])
+
+    def test_alarm_after_the_end(self) -> None:
+        """
+        An alarm that rings when all is over does nothing.
+        """
+        talk = Talk().open(keep_alive=1)
+        talk.session.lost()
+        talk.session.tick(talk.now + 100)
+        self.assertEqual((talk.wire.closed, talk.heard()), (None, []))

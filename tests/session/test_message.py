@@ -8,7 +8,7 @@ from txmqtt.codec.constants import MQTT5, MQTT31, MQTT311
 from txmqtt.codec.decode import Decoder
 from txmqtt.codec.packets import Publish
 from txmqtt.codec.properties import Properties
-from txmqtt.session.message import OVERHEAD, Message, travelling
+from txmqtt.session.message import OVERHEAD, Message, travelling, unretained
 
 NOW = 1_000_000.0
 
@@ -191,3 +191,34 @@ class KeepingTests(SynchronousTestCase):
         onward = Properties(content_type="t", user_properties=(("a", "b"),))
         mixed = Properties(content_type="t", user_properties=(("a", "b"),), topic_alias=1, message_expiry_interval=5)
         self.assertEqual(travelling(mixed), onward)
+
+    def test_unretained(self) -> None:
+        """
+        What is forwarded and not kept says all but that it is retained.
+        """
+        message = Message(b"a", b"x", 1, True, Properties(content_type="t"), NOW, "somebody")
+        copy = unretained(message)
+        self.assertEqual(
+            (copy.topic, copy.payload, copy.qos, copy.retain, copy.properties, copy.expires_at, copy.publisher),
+            (b"a", b"x", 1, False, message.properties, NOW, "somebody"),
+        )
+
+    def test_nothing_came(self) -> None:
+        """
+        A message that came in no bytes of its own is said in new ones.
+        """
+        message = Message(b"a", b"x")
+        message.came(None, MQTT5)
+        self.assertEqual(read(MQTT5, message.frame(MQTT5, NOW)), Publish(b"a", b"x"))
+
+    def test_many_properties(self) -> None:
+        """
+        Properties that need a long length are read as they were said, with identifiers and alias or without.
+        """
+        said = (("key", "v" * 200),)
+        message = Message(b"a", b"x", 1, properties=Properties(user_properties=said))
+        for identifiers in ((), (7,)):
+            tail = message.tail(MQTT5, identifiers, NOW)
+            packet = read(MQTT5, message.head(0x32, tail), b"\x00\x01", tail)
+            wanted = Properties(user_properties=said, subscription_identifiers=identifiers)
+            self.assertEqual((packet.properties, packet.payload), (wanted, b"x"))

@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.session.support import VERSIONS, Talk, publish
 from txmqtt.codec import encode
-from txmqtt.codec.constants import MQTT5
-from txmqtt.codec.packets import Disconnect, Pingreq, Pingresp
+from txmqtt.codec.constants import MQTT5, PUBACK, PUBREC
+from txmqtt.codec.packets import Ack, Disconnect, Pingreq, Pingresp
 from txmqtt.session.meter import Meter
 
 
@@ -79,6 +79,16 @@ class MeteredTests(SynchronousTestCase):
         talk = self.talk(1, 1)
         talk.say(*[Pingreq()] * 20)
         self.assertEqual((len(talk.heard()), talk.wire.heard), (20, []))
+
+    def test_answers_pass(self) -> None:
+        """
+        Who publishes as much as it may has its acknowledgements heard all the same.
+        """
+        talk = self.talk(1, 1)
+        talk.post(b"1", ref=7)
+        talk.post(b"2", 2, ref=8)
+        talk.say(publish(b"1"), Ack(PUBACK, 1), Ack(PUBREC, 2))
+        self.assertEqual(talk.hall.heard[-2:], [("settled", 7, 0), ("received", 2)])
 
     def test_bytes(self) -> None:
         """
@@ -173,3 +183,17 @@ class MeteredTests(SynchronousTestCase):
         talk.session.meter.set(0, 0, 0, 0)
         talk.say(*[publish()] * 5)
         self.assertEqual(len(talk.hall.payloads()), 10)
+
+
+class MeterTests(SynchronousTestCase):
+    def test_filled_unseen(self) -> None:
+        """
+        What has become allowed while nobody looked is allowed, and no more than a burst of it.
+        """
+        for rate, byte_rate in ((1.0, 0.0), (0.0, 10.0)):
+            with self.subTest(rate=rate, byte_rate=byte_rate):
+                meter = Meter(100.0)
+                meter.set(rate, 2.0, byte_rate, 19.0)
+                self.assertEqual([meter.admits(100.0, 10) for _ in range(3)], [True, True, False])
+                self.assertEqual([meter.admits(101.0, 10) for _ in range(2)], [True, False])
+                self.assertEqual([meter.admits(500.0, 10) for _ in range(3)], [True, True, False])

@@ -116,6 +116,23 @@ class AcceptTests(SynchronousTestCase):
         self.assertEqual((talk.reason, talk.heard(), talk.wire.heard), (0x95, [Disconnect(0x95)], CONNECTING))
 
 
+class AmendTests(SynchronousTestCase):
+    def test_amended(self) -> None:
+        """
+        What somebody has changed of a CONNECT before it was accepted counts: who it is, and how long to wait for it.
+        """
+        for properties, expiry in (
+            (Properties(session_expiry_interval=5), 5),
+            (Properties(receive_maximum=5), 0),
+            (None, 0),
+        ):
+            talk = Talk()
+            talk.say(Connect("c", 5, keep_alive=10, properties=Properties(session_expiry_interval=100)))
+            talk.session.amend(Connect("d", 5, keep_alive=20, properties=properties))
+            found = (talk.session.client_id, talk.session.keep_alive, talk.session.session_expiry)
+            self.assertEqual(found, ("d", 20, expiry))
+
+
 class BoundTests(SynchronousTestCase):
     def test_connect_too_large(self) -> None:
         """

@@ -270,3 +270,113 @@ class ResumptionTests(SynchronousTestCase):
         self.books.forget()
         self.assertEqual((self.books.everything(), self.books.restart(5), self.books.idle), ([], [], True))
         self.assertEqual(self.books.admit(item(), False), SEND)
+
+
+class BooksTests(SynchronousTestCase):
+    """
+    What an owner of the books asks them.
+    """
+
+    def test_recalled(self) -> None:
+        """
+        What an earlier life had queued is taken up in its order, whatever the limits are now.
+        """
+        books = Outgoing(5, 1, 1)
+        items = [item(), item(0), item(2)]
+        for each in items:
+            books.recall(each)
+        self.assertEqual((books.everything(), books.idle), (items, False))
+        self.assertEqual(books.waiting_bytes, 3 * items[0].message.size)
+        self.assertEqual(books.admit(item(), False), REFUSED)
+        self.assertEqual([books.next() for _ in range(4)], [*items, None])
+        self.assertEqual((books.waiting_bytes, books.flying, books.idle), (0, 2, True))
+
+    def test_room(self) -> None:
+        """
+        Whether there is room for one more is what C{admit} would say.
+        """
+        size = item().message.size
+        books = Outgoing(1, 2, 2 * size - 1)
+        found = []
+        for _ in range(4):
+            found.append(books.room(size, False))
+            self.assertEqual(books.admit(item(), False) != REFUSED, found[-1])
+        self.assertEqual(found, [True, True, False, False])
+        self.assertEqual(Outgoing(1, 0, size).room(size, True), False)
+        self.assertEqual(Outgoing(1, 1, size).room(size, True), True)
+
+    def test_vacant(self) -> None:
+        """
+        Whoever waits for room is told when one of those that waited has left.
+        """
+        books = Outgoing(1, 1, 10_000)
+        first = sent(books)
+        books.admit(item(), False)
+        ticket = books.vacant()
+        self.assertIs(books.vacant(), ticket)
+        self.assertFalse(ticket.done)
+        books.finish(first)
+        books.next()
+        self.assertTrue(ticket.done)
+
+    def test_oldest_dropped(self) -> None:
+        """
+        The oldest can be dropped to make room, but none that somebody above keeps, and none that has left.
+        """
+        books = Outgoing(1, 9, 10_000)
+        sent(books)
+        self.assertFalse(books.drop_oldest())
+        kept = item()
+        kept.ref = 1
+        items = [item(), item(), kept]
+        for each in items:
+            books.admit(each, False)
+        self.assertEqual([books.drop_oldest() for _ in range(3)], [True, True, False])
+        self.assertEqual(list(books.waiting or ()), [kept])
+
+    def test_withdrawn_from_among_others(self) -> None:
+        """
+        Taking back one that waits leaves the others in their order.
+        """
+        books = Outgoing(0, 9, 10_000)
+        items = [item() for _ in range(3)]
+        for each in items:
+            books.admit(each, False)
+        self.assertTrue(books.withdraw(items[1]))
+        self.assertEqual((list(books.waiting or ()), books.idle), ([items[0], items[2]], False))
+        self.assertEqual(books.waiting_bytes, 2 * items[0].message.size)
+
+    def test_requests_are_not_messages(self) -> None:
+        """
+        An identifier that a SUBSCRIBE has taken is not sent again as a message on the next connection.
+        """
+        books = Outgoing(9, 9, 10_000)
+        books.ids.take(Pending())
+        one = sent(books)
+        self.assertEqual((books.restart(9), books.next(), books.next()), ([], one, None))
+
+    def test_sent_anew(self) -> None:
+        """
+        To a receiver that has forgotten everything, what it had not answered is new: it waits, in its order and before
+        all else, and takes no identifier until it leaves. What it had released was its own.
+        """
+        books = Outgoing(9, 9, 10_000)
+        one, two, three = sent(books), sent(books, 2), sent(books)
+        books.release(two)
+        last = item()
+        books.admit(last, True)
+        self.assertEqual(books.renew(), [two])
+        self.assertEqual(books.everything(), [one, three, last])
+        self.assertEqual([(each.packet_id, each.sent) for each in (one, three)], [(0, False)] * 2)
+        self.assertEqual((books.flying, books.waiting_bytes), (0, 3 * last.message.size))
+        books.restart(9)
+        self.assertEqual([books.next() for _ in range(4)], [one, three, last, None])
+
+    def test_nothing_to_send_anew(self) -> None:
+        """
+        Where nothing was on its way, what waits is all there is; where nothing waited, what was on its way.
+        """
+        books = Outgoing(9, 9, 10_000)
+        self.assertEqual((books.renew(), books.idle), ([], True))
+        one = sent(books)
+        self.assertEqual((books.renew(), books.everything(), books.idle), ([], [one], False))

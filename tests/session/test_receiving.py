@@ -456,6 +456,14 @@ class AliasTests(SynchronousTestCase):
         self.say(talk, b"", 1)
         self.assertEqual(talk.reason, 0x82)
 
+    def test_no_alias(self) -> None:
+        """
+        What a message says of itself does not need an alias.
+        """
+        talk = Talk().open()
+        talk.say(publish(b"1", content_type="t"))
+        self.assertEqual(talk.hall.heard, [("published", b"a", b"1")])
+
     def test_subscription_identifier(self) -> None:
         """
         A client does not send subscription identifiers [MQTT5-3.3.4-6].

@@ -191,6 +191,18 @@ class TimerTests(SynchronousTestCase):
         self.talk.pass_time(0.1)
         self.assertEqual(self.talk.heard(), acks(PUBREL, 2, 1))
 
+    def test_ended_by_a_repeat(self) -> None:
+        """
+        When one of the repeats ends the conversation, the others stay unsaid.
+        """
+        self.talk.post(b"1", 2)
+        self.talk.post(b"2", 1)
+        self.talk.say(Ack(PUBREC, 1))
+        self.talk.heard()
+        self.talk.session.send_limit = 3
+        self.talk.pass_time(20)
+        self.assertEqual((self.talk.heard(), self.talk.reason), ([], 0x95))
+
     def test_released_after_a_resumption(self) -> None:
         """
         A PUBREL that goes again because of a new connection has its timer too.

@@ -11,6 +11,7 @@ from txmqtt.codec.properties import Properties
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import QUEUED, REFUSED, SEND, Outbound
 from txmqtt.session.tickets import DONE, Ticket
+from txmqtt.session.voice import NEVER
 
 PUBREL_UNKNOWN = Ack(PUBREL, 9, 0x92)
 
@@ -195,6 +196,22 @@ class ExactlyOnceTests(SynchronousTestCase):
         talk.settle(ticket)
         self.assertEqual(talk.heard(), [Ack(PUBREL, 1, 0x92), publish(b"1", 2, 1)])
 
+    def test_completed_before_it_was_released(self) -> None:
+        """
+        A client that says PUBCOMP while the PUBREL waits for its record is done with the message, and gets its PUBREL.
+        """
+        talk = Talk(4).open(resend_interval=20.0)
+        ticket = Ticket()
+        talk.hall.tickets += [DONE, ticket]
+        talk.post(b"1", 2, ref=7)
+        talk.say(Ack(PUBREC, 1), Ack(PUBCOMP, 1))
+        talk.heard()
+        talk.settle(ticket)
+        self.assertEqual(talk.heard(), [Ack(PUBREL, 1)])
+        self.assertEqual(talk.hall.heard[-1], ("settled", 7, 0))
+        talk.pass_time(100)
+        self.assertEqual(talk.heard(), [])
+
     def test_cannot_be_kept(self) -> None:
         """
         When it cannot be put on record that a PUBLISH or PUBREL leaves, it does not: the connection ends, on 5.0 with
@@ -303,6 +320,21 @@ class SlowReaderTests(SynchronousTestCase):
                 else:
                     talk.say(Ack(PUBREC if happens == "refusal" else PUBACK, 1, 0x80))
                 self.assertEqual(talk.hall.heard, [("drained",)])
+
+    def test_rests(self) -> None:
+        """
+        An owner that has said enough for one turn goes on in the next, whatever the client answers meanwhile.
+        """
+        talk = Talk().open()
+        talk.post(b"1")
+        talk.session.thirsty = True
+        for _ in range(2):
+            talk.session.rest()
+        self.assertEqual((talk.wire.alarm_at, talk.session.deadline()), (talk.now, talk.now))
+        talk.say(Ack(PUBACK, 1), Pingreq())
+        self.assertEqual(talk.hall.heard, [])
+        talk.pass_time(0.0)
+        self.assertEqual((talk.hall.heard, talk.session.deadline()), ([("drained",)], NEVER))
 
 
 class AliasTests(SynchronousTestCase):

@@ -6,7 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.session.support import VERSIONS, Talk, publish, wordless
 from txmqtt.codec import encode
+from txmqtt.codec.constants import PUBACK, PUBREC
 from txmqtt.codec.packets import (
+    Ack,
     Connect,
     Disconnect,
     Packet,
@@ -195,6 +197,49 @@ class DisconnectTests(SynchronousTestCase):
         self.assertEqual(said, Disconnect(0x82, Properties(reason_string="w" * 256)))
 
 
+class WordsTests(SynchronousTestCase):
+    def test_where_it_goes(self) -> None:
+        """
+        A client that is sent to another server is told which, before anything else that could be said, if it takes it.
+        """
+        for limit, properties in (
+            (1_000, Properties(server_reference="other:1883", reason_string="w" * 80)),
+            (50, Properties(server_reference="other:1883")),
+            (15, None),
+        ):
+            with self.subTest(limit=limit):
+                talk = Talk().open(Properties(maximum_packet_size=limit))
+                talk.session.server_reference = "other:1883"
+                talk.session.end(0x9C, "w" * 80)
+                self.assertEqual(talk.heard(), [Disconnect(0x9C, properties)])
+        talk = Talk().open(Properties(request_problem_information=0))
+        talk.session.server_reference = "other:1883"
+        talk.session.end(0x9D, "w" * 80)
+        self.assertEqual(talk.heard(), [Disconnect(0x9D, Properties(server_reference="other:1883"))])
+
+    def test_answers_that_fit(self) -> None:
+        """
+        A refusal comes with its words where the client takes so large a packet, and without them where it does not
+        [MQTT5-3.4.2-2] [MQTT5-3.5.2-2] [MQTT5-3.11.2-1].
+        """
+        for asked, explained in (
+            (Properties(maximum_packet_size=1_000), True),
+            (Properties(maximum_packet_size=20), False),
+            (Properties(request_problem_information=0), False),
+        ):
+            with self.subTest(asked=asked):
+                talk = Talk().open(asked)
+                denied, failed = Ticket(), Ticket()
+                denied.settle(0x87)
+                talk.hall.tickets = [denied, denied]
+                talk.say(publish(b"1", 1, 1), publish(b"2", 2, 2))
+                talk.session.unsuback(9, [0], failed)
+                talk.settle(failed, 0x97)
+                heard = talk.heard()
+                self.assertEqual([getattr(packet, "properties", None) is not None for packet in heard], [explained] * 3)
+                self.assertEqual(wordless(heard), [Ack(PUBACK, 1, 0x87), Ack(PUBREC, 2, 0x87), Unsuback(9, [0x80])])
+
+
 class DeliveryTests(SynchronousTestCase):
     def frame(self, size: int) -> bytes:
         """
@@ -210,6 +255,30 @@ class DeliveryTests(SynchronousTestCase):
         self.assertEqual([talk.session.deliver(self.frame(size)) for size in (50, 51)], [True, False])
         own = [talk.session.deliver_own(Message(b"a", b"x" * (size - 6)), True, ()) for size in (50, 51)]
         self.assertEqual(own, [True, False])
+
+    def test_ready(self) -> None:
+        """
+        The owner of a message can know whether it would leave at once: there is room in the window and on the wire, the
+        client reads, and nothing is before it.
+        """
+        talk = Talk(write_limit=100)
+        self.assertFalse(talk.session.ready)
+        talk.open(window=2, queue=1)
+        self.assertTrue(talk.session.ready)
+        talk.session.pause()
+        self.assertFalse(talk.session.ready)
+        talk.post(b"waits")
+        talk.session.paused = False
+        self.assertFalse(talk.session.ready)
+        talk.session.resume()
+        self.assertTrue(talk.session.ready)
+        talk.session.deliver(self.frame(100))
+        self.assertFalse(talk.session.ready)
+        talk.turn.flush()
+        talk.post(b"2")
+        self.assertFalse(talk.session.ready)
+        talk.say(Ack(PUBACK, 1))
+        self.assertTrue(talk.session.ready)
 
     def test_slow_reader(self) -> None:
         """

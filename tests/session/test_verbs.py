@@ -150,6 +150,17 @@ class PublishTests(SynchronousTestCase):
         client.session.publish(b"t", b"p", 0, False, Properties(message_expiry_interval=0), 0)
         self.assertEqual(client.said(), [Publish(b"t", b"p", properties=Properties(message_expiry_interval=0))])
 
+    def test_properties_without_expiry(self) -> None:
+        """
+        A message that says something of itself and not that it expires never does.
+        """
+        client = Client().opened()
+        item = client.session.publish(b"t", b"p", 1, False, Properties(content_type="t"), 1)
+        assert item is not None
+        self.assertEqual(item.message.expires_at, 0.0)
+        (said,) = client.said()
+        self.assertEqual(said, Publish(b"t", b"p", 1, packet_id=1, properties=Properties(content_type="t")))
+
     def test_impossible_properties(self) -> None:
         """
         Properties that a client cannot say in PUBLISH are refused before anything is sent: aliases are the session's

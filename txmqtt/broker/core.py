@@ -7,6 +7,8 @@ What lasts is the backend's; what a user may do is answered by the permissions t
 
 from __future__ import annotations
 
+from typing import Final
+
 from txmqtt.broker.arrival import Arrival
 from txmqtt.broker.expiry import Calendar
 from txmqtt.broker.farewells import Farewells
@@ -27,7 +29,7 @@ from txmqtt.session.tickets import DONE, Ticket
 from txmqtt.session.turn import Turn
 
 #: Where it is told, retained, that nothing can be stored; empty when all is well.
-_STORE_ALARM = b"$SYS/broker/store/alarm"
+_STORE_ALARM: Final = b"$SYS/broker/store/alarm"
 
 
 class Broker(Publishing):

@@ -4,7 +4,7 @@ One message to everybody on its route: once to each, at the right QoS, the same 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from txmqtt.broker.hooks import OUTWARD, Hooks
 from txmqtt.broker.routes import Delivery, Route
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from txmqtt.broker.registry import Member
 
 #: What C{Fanout.send} reports.
-NOBODY_TOOK_IT = 0
-TAKEN = 1
-ALL_FULL = 2
+NOBODY_TOOK_IT: Final = 0
+TAKEN: Final = 1
+ALL_FULL: Final = 2
 
 
 class Fanout:

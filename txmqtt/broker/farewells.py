@@ -7,7 +7,7 @@ it out of the session first. One that could not be stored for those who are owed
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from txmqtt.broker.hooks import INWARD
 from txmqtt.broker.registry import Member
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from txmqtt.broker.core import Broker
 
 #: A session expiry interval that never ends [MQTT5 3.1.2.11.2].
-FOR_EVER = 0xFFFFFFFF
+FOR_EVER: Final = 0xFFFFFFFF
 
 #: Seconds until a session that could not end is looked at again.
-_AGAIN = 1.0
+_AGAIN: Final = 1.0
 
 
 class Farewells:

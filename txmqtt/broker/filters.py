@@ -8,7 +8,7 @@ does not see topics that begin with C{$} [MQTT5-4.7.2-1].
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from txmqtt.codec.packets import Subscription
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from txmqtt.broker.routes import Delivery
     from txmqtt.broker.shared import Group
 
-_PLUS = b"+"
-_HASH = b"#"
+_PLUS: Final = b"+"
+_HASH: Final = b"#"
 
 #: What a filter costs in memory beyond its bytes, and what each of its levels costs in the tree, bytes.
-_OVERHEAD = 600
-_LEVEL = 400
+_OVERHEAD: Final = 600
+_LEVEL: Final = 400
 
 
 class Grant:

@@ -7,10 +7,11 @@ A limit has a default, a rule for when it is reached, and a counter in C{stats}.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-_KIB = 1024
-_MIB = 1024 * 1024
-_DAY = 24 * 3600
+_KIB: Final = 1024
+_MIB: Final = 1024 * 1024
+_DAY: Final = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -245,4 +246,4 @@ class Policy:
     max_total_queued_bytes: int = 4 * 1024 * _MIB
 
 
-DEFAULTS = Policy()
+DEFAULTS: Final = Policy()

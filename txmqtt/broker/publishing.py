@@ -4,6 +4,8 @@ The way of a message into the broker: may it be published, what must be kept, wh
 
 from __future__ import annotations
 
+from typing import Final
+
 from txmqtt.broker.fanout import ALL_FULL, NOBODY_TOOK_IT, TAKEN, Fanout
 from txmqtt.broker.features import payload_belies, publish_beyond
 from txmqtt.broker.hooks import Hooks
@@ -26,9 +28,9 @@ from txmqtt.session.sink import ServerSink
 from txmqtt.session.tickets import DONE, FULL, NOBODY, Ticket, decided
 from txmqtt.session.turn import Turn
 
-_NOT_AUTHORIZED = decided(reasons.NOT_AUTHORIZED)
-_PAYLOAD_INVALID = decided(reasons.PAYLOAD_FORMAT_INVALID)
-_TOPIC_INVALID = decided(reasons.TOPIC_NAME_INVALID)
+_NOT_AUTHORIZED: Final = decided(reasons.NOT_AUTHORIZED)
+_PAYLOAD_INVALID: Final = decided(reasons.PAYLOAD_FORMAT_INVALID)
+_TOPIC_INVALID: Final = decided(reasons.TOPIC_NAME_INVALID)
 
 
 class Publishing(ServerSink):

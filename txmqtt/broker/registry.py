@@ -5,7 +5,7 @@ Where a session went: everybody who is connected here, or parked here until they
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from txmqtt.broker.expiry import Appointment
 from txmqtt.broker.filters import Filters, Grant
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from txmqtt.broker.subscriptions import Unsettled
 
 #: So many topics that one publisher may, or may not, publish to are remembered.
-_REMEMBERED_RIGHTS = 1024
+_REMEMBERED_RIGHTS: Final = 1024
 #: A longer topic is not remembered.
-_LONGEST_REMEMBERED = 256
+_LONGEST_REMEMBERED: Final = 256
 
 
 class Mount:

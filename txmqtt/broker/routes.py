@@ -2,18 +2,18 @@
 Who gets a message on this topic: worked out once, remembered under the bytes that arrive.
 
 A route is kept until a subscription that could match its topic changes, and a change forgets only the topics that it
-matches: an exact filter forgets one key, a wildcard those that it matches among the topics under its first level. A
-route holds what the receivers may and asked for; who may publish is asked elsewhere.
+matches: an exact filter forgets one key, a wildcard those that it matches (C{Remembered}). A route holds what the
+receivers may and asked for; who may publish is asked elsewhere.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from txmqtt.broker.filters import Filters, Grant, wild
 from txmqtt.broker.hooks import INWARD, OUTWARD, Hooks
+from txmqtt.broker.remembered import Remembered
 from txmqtt.broker.stats import Stats
-from txmqtt.codec.topics import matches
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from txmqtt.broker.shared import Group
 
 #: A longer topic is not remembered: its receivers are found each time.
-_LONGEST_REMEMBERED = 1024
+_LONGEST_REMEMBERED: Final = 1024
 #: So many deliveries are remembered for each route that may be, on average.
-_DELIVERIES = 64
+_DELIVERIES: Final = 64
 
 #: What only the broker itself publishes to.
-_SYS = b"$SYS"
+_SYS: Final = b"$SYS"
 
 
 def reserved(topic: bytes) -> bool:
@@ -142,7 +142,7 @@ class Routes:
         self.known: dict[bytes, Route] = {}
         self._older: dict[bytes, Route] = {}
         self._deliveries = 0  # of the younger generation
-        self._under: dict[bytes, set[bytes]] = {}  # the remembered topics by their first level
+        self._topics = Remembered()
 
     def __len__(self) -> int:
         return len(self.known) + len(self._older)
@@ -158,7 +158,7 @@ class Routes:
                 route = self._build(topic)
                 if len(topic) > _LONGEST_REMEMBERED or not self._limit:
                     return route
-                self._note(topic)
+                self._topics.add(topic)
             self._remember(topic, route)
         return route
 
@@ -185,37 +185,20 @@ class Routes:
 
     def _remember(self, topic: bytes, route: Route) -> None:
         if len(self.known) >= self._limit or self._deliveries > self._limit * _DELIVERIES:
-            older, self._older = self._older, self.known
+            self._stats.routes_forgotten += len(self._older)
+            self._older = self.known
             self.known = {}
             self._deliveries = 0
-            for gone in older:
-                self._cross_out(gone)
-            self._stats.routes_forgotten += len(older)
+            self._topics.keep([*self._older, topic])
         self.known[topic] = route
         self._deliveries += len(route.deliveries)
 
-    def _note(self, topic: bytes) -> None:
-        first = topic.partition(b"/")[0]
-        under = self._under.get(first)
-        if under is None:
-            self._under[first] = {topic}
-        else:
-            under.add(topic)
-
-    def _cross_out(self, topic: bytes) -> None:
-        first = topic.partition(b"/")[0]
-        under = self._under[first]
-        under.discard(topic)
-        if not under:
-            del self._under[first]
-
-    def _forget_topic(self, topic: bytes) -> None:
+    def _drop(self, topic: bytes) -> bool:
         route = self.known.pop(topic, None)
-        if route is not None:
-            self._deliveries -= len(route.deliveries)
-        elif self._older.pop(topic, None) is None:
-            return
-        self._cross_out(topic)
+        if route is None:
+            return self._older.pop(topic, None) is not None
+        self._deliveries -= len(route.deliveries)
+        return True
 
     def clear(self) -> None:
         """
@@ -224,20 +207,21 @@ class Routes:
         self.known = {}
         self._older = {}
         self._deliveries = 0
-        self._under = {}
+        self._topics.keep(())
 
     def forget(self, filter: bytes) -> None:
         """
         A subscription with this filter came, went or changed.
         """
         if not wild(filter):
-            self._forget_topic(filter)
+            if self._drop(filter):
+                self._topics.discard(filter)
             return
-        first = filter.partition(b"/")[0]
-        if wild(first):
-            candidates = [*self.known, *self._older]
+        gone = self._topics.matching(filter)
+        for topic in gone:
+            self._drop(topic)
+        if 2 * len(gone) > len(self._topics):
+            self._topics.keep([*self.known, *self._older])
         else:
-            candidates = list(self._under.get(first, ()))
-        for topic in candidates:
-            if matches(filter, topic):
-                self._forget_topic(topic)
+            for topic in gone:
+                self._topics.discard(topic)

@@ -22,6 +22,9 @@ from txmqtt.codec.properties import Properties
 from txmqtt.codec.properties import decode as decode_properties
 from txmqtt.codec.topics import KNOWN_TOPICS, KnownTopics
 
+#: Longer than any topic can be.
+_NO_TOPIC: Final = bytes(65_536)
+
 
 class Decoder:
     """
@@ -44,6 +47,7 @@ class Decoder:
         self.unexplained = False
         self._topics = topics
         self._seen = topics.seen
+        self._topic = _NO_TOPIC  # the one of these that came last
         # What is being parsed, and how far it has been.
         self._data = b""
         self._position = 0
@@ -147,9 +151,13 @@ class Decoder:
                 elif version == 0:
                     raise _not_connect(first)
                 raw = data[topic_start:topic_stop]
-                topic = self._seen.get(raw)
-                if topic is None:
-                    topic = b"" if version == MQTT5 and not raw else self._topics.check(raw)
+                topic = self._topic
+                if raw != topic:  # most clients publish to one topic again and again
+                    known = self._seen.get(raw)
+                    if known is not None:
+                        self._topic = topic = known
+                    else:
+                        topic = b"" if version == MQTT5 and not raw else self._topics.check(raw)
                 publish = Publish(topic, data[body:stop], qos, first & 1 != 0, first & 8 != 0, packet_id, properties)
                 if properties is None and not first & 9:
                     publish.frame = data[position:topic_stop] if qos else data[position:stop]

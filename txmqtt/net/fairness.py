@@ -28,9 +28,9 @@ _SHARE: Final = 0.0004
 #: Acting on what came with one read should take about so long, seconds: a turn of the reactor costs a fifth of it.
 _LONG: Final = 0.00025
 _SHORT: Final = 0.00005
-#: Bytes of one read.
+#: Bytes of one read; many only for those whose bytes make little work, as large packets do.
 _LEAST: Final = 1024
-_MOST: Final = 64 * 1024
+_MOST: Final = 256 * 1024
 
 
 class AcceptPace:

@@ -248,6 +248,7 @@ class MQTTServerProtocol(ProvingProtocol):
         """
         self._entered = True
         self.entry.inside()
+        self.session.flush()  # whoever waits for the CONNACK need not wait for the log
         _log.info(
             "{peer} connected as {client!r}, user {user!r}, MQTT {version}, keep-alive {keep_alive} s",
             peer=self.peer,

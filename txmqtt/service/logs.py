@@ -51,6 +51,9 @@ _NOT_FIELDS = frozenset(("message", "time", "system", "format", "isError", "fail
 #: Says twice for each question to a web service that it asks it.
 _CHATTY = "twisted.web.client._HTTP11ClientFactory"
 
+#: So many kinds of events are remembered, as wanted or not; a program has some dozens.
+_KINDS = 1_000
+
 _NAMESPACE = re.compile(r"[\w.]+")
 
 
@@ -101,6 +104,7 @@ class Log:
         @raise ValueError: a setting can't be used, or the file can't be written.
         """
         self._wanted = check(settings)
+        self._known: dict[tuple[object, object], bool] = {}  # what it has said, by namespace and level: it is slow
         self.path = os.path.abspath(settings.file) if settings.file else ""
         self._line = json_line if settings.format == "json" else text_line
         self._repeats = Repeats(settings.repeats)
@@ -118,7 +122,13 @@ class Log:
         """
         See C{ILogObserver}.
         """
-        if self._wanted(event) is PredicateResult.no:
+        kind = (event.get("log_namespace"), event.get("log_level"))
+        wanted = self._known.get(kind)
+        if wanted is None:
+            wanted = self._wanted(event) is not PredicateResult.no
+            if len(self._known) < _KINDS:
+                self._known[kind] = wanted
+        if not wanted:
             return
         with self._lock:
             now = self._seconds()
@@ -137,7 +147,7 @@ class Log:
             self._write(self._repeats.over(now, datetime.now(UTC).timestamp()))
 
     def _write(self, events: list[LogEvent]) -> None:
-        lines = "".join(self._line(event) for event in events)
+        lines = "".join([self._line(event) for event in events]) if events else ""
         if lines:
             try:
                 self._stream.write(lines)

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
 from txmqtt.backends.sqlite.errors import StoreError
+from txmqtt.net.memory import keep_some
 from txmqtt.service.broker import BrokerService
 from txmqtt.service.config import allow_open_files, make_private
 from txmqtt.service.listener import CannotListen
@@ -110,6 +111,7 @@ class BrokerProcess(MultiService):
             sys.excepthook = _one_line
             raise
         self._allow_connections()
+        keep_some()
         self.broker.whenReady().addErrback(self._too_late)
         self._reactor.callWhenRunning(self._heed_signals)
 

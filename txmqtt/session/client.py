@@ -150,8 +150,8 @@ class ClientSession(ClientProof):
                 done = self.books.renew()
             else:
                 self.books.forget()
-            if self.incoming is not None:
-                self.incoming.forget()
+            assert self.incoming is not None
+            self.incoming.forget()
         if self.version < MQTT5:
             self.resend_interval = self._resend_interval
         self.phase = OPEN

@@ -20,7 +20,7 @@ from txmqtt.session.meter import Meter
 from txmqtt.session.receiving import Receiving
 from txmqtt.session.sink import Link
 from txmqtt.session.turn import Turn
-from txmqtt.session.voice import CLOSED, NEVER, OPEN, PHASES
+from txmqtt.session.voice import CLOSED, OPEN, PHASES
 
 #: A read of so many bytes shows that a large packet is on its way: the keep-alive does not cut off a slow upload.
 _PROGRESS: Final = 1_000
@@ -221,10 +221,16 @@ class Conversation(Receiving):
             self._resend(now)
 
     def _role_deadline(self) -> float:
-        return NEVER
+        """
+        When the role has something to do at the latest, seconds.
+        """
+        raise NotImplementedError
 
     def _role_tick(self, now: float) -> None:
-        pass
+        """
+        Do it, if it is due.
+        """
+        raise NotImplementedError
 
     # The end
 

@@ -69,10 +69,10 @@ class Incoming:
 
     def _remove(self, packet_id: int) -> None:
         received = self._received
-        if received is not None:
-            del received[packet_id]
-            if not received:
-                self._received = None
+        assert received is not None
+        del received[packet_id]
+        if not received:
+            self._received = None
 
     def forget(self) -> None:
         """

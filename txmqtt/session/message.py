@@ -201,7 +201,7 @@ def travelling(given: Properties | None) -> Properties | None:
     return None if kept == _NOTHING else kept
 
 
-_NOTHING = Properties()
+_NOTHING: Final = Properties()
 
 
 def _unprefixed(encoded: bytes) -> bytes:

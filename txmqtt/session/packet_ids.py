@@ -43,13 +43,11 @@ class PacketIds:
         """
         taken = self.taken
         packet_id = self._last % (MAX_PACKET_ID if len(taken) > _SMALL // 2 else _SMALL) + 1
-        if packet_id in taken:
+        while taken.setdefault(packet_id, what) is not what:
             if len(taken) >= MAX_PACKET_ID:
                 return 0
-            while packet_id in taken:
-                packet_id = packet_id % MAX_PACKET_ID + 1
+            packet_id = packet_id % MAX_PACKET_ID + 1
         self._last = packet_id
-        taken[packet_id] = what
         what.packet_id = packet_id
         return packet_id
 

@@ -148,7 +148,10 @@ class Receiving(Sending):
             packet.topic = self.received_aliases.resolve(alias, packet.topic)
 
     def _alias_maximum(self) -> int:
-        return 0
+        """
+        How many aliases the peer was told it may use.
+        """
+        raise NotImplementedError
 
     def _out_puback(self, held: Held) -> None:
         self._done()
@@ -231,4 +234,7 @@ class Receiving(Sending):
         raise NotImplementedError
 
     def _released(self, packet_id: int) -> Ticket:
-        return DONE
+        """
+        Its PUBREL came: settled when that is on record.
+        """
+        raise NotImplementedError

@@ -79,8 +79,7 @@ class Sending(Voice):
         Send what has been waiting, as far as window and transport allow.
         """
         outgoing = self.outgoing
-        if outgoing is None:
-            return
+        assert outgoing is not None
         while not self.paused and self.out_size < self.write_limit and self.phase == OPEN:
             item = outgoing.next()
             if item is None:
@@ -196,10 +195,7 @@ class Sending(Voice):
         """
         The peer takes no packet of this size: it counts as delivered [MQTT5-3.1.2-25].
         """
-        assert self.outgoing is not None
-        self.outgoing.finish(item)
-        if item.ref:
-            self._settled(item, reasons.PACKET_TOO_LARGE, None)
+        raise NotImplementedError
 
     def _flushed(self) -> None:
         if self.thirsty or not (self.outgoing is None or self.outgoing.idle):
@@ -355,10 +351,16 @@ class Sending(Voice):
     # What the roles do about it
 
     def _sending(self, item: Outbound) -> Ticket:
-        return DONE
+        """
+        It is about to leave for the first time: settled when that is on record.
+        """
+        raise NotImplementedError
 
     def _received(self, item: Outbound) -> Ticket:
-        return DONE
+        """
+        Its PUBREC came: settled when that is on record.
+        """
+        raise NotImplementedError
 
     def _unkept(self, item: Outbound | None, reason: int) -> None:
         """
@@ -376,7 +378,7 @@ class Sending(Voice):
         """
         Whether a peer that is choosy takes a message that waited; otherwise whoever owns it has been told.
         """
-        return True
+        raise NotImplementedError
 
     def _settled(self, item: Outbound, reason: int, properties: Properties | None) -> None:
         raise NotImplementedError

@@ -241,9 +241,6 @@ class Verbs(Conversation):
     def _released(self, packet_id: int) -> Ticket:
         return self.sink.releasing(self, packet_id) if self.kept else DONE
 
-    def _drained(self) -> None:
-        pass  # the queue is all that waits, and it has been seen to
-
     # Subscribe and unsubscribe
 
     def subscribe(self, subscriptions: list[Subscription], properties: Properties | None, ref: int) -> Request:
@@ -342,17 +339,17 @@ class Verbs(Conversation):
         self._pings.append(ref)
         self.send(encode.PINGREQ_BYTES)
         keepalive = self._keepalive
-        if keepalive is not None:
-            keepalive.pinged(self.turn.now)
-            self.nearer(self._role_deadline())
+        assert keepalive is not None
+        keepalive.pinged(self.turn.now)
+        self.nearer(self._role_deadline())
 
     def _pingresp(self, packet: Packet) -> None:
         pings = self._pings
         if not pings:
             return  # nobody asked, and nobody minds
         ref = pings.popleft()
-        if self._keepalive is not None:
-            self._keepalive.ponged(self.turn.now, len(pings) > 0)
+        assert self._keepalive is not None
+        self._keepalive.ponged(self.turn.now, len(pings) > 0)
         if ref:
             self.sink.ponged(self, ref)
 

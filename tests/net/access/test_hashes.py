@@ -89,6 +89,9 @@ class HashTests(SynchronousTestCase):
             (ARGON2.replace("p=1", "p=65"), "p from|m from"),
             (ARGON2.replace("v=19", "v=16"), "expected"),
             (ARGON2[:-30], "expected"),
+            (ARGON2[:-1] + "5", "base64"),
+            (ARGON2[:-2], "base64"),
+            (ARGON2.replace("m=8", "m=08"), "expected"),
             (ARGON2 + " ", "expected"),
             (ARGON2 + "ü", "expected"),
         ):

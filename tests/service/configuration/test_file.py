@@ -61,6 +61,8 @@ class LoadTests(SynchronousTestCase):
             ("a = ", "F: Invalid value (at end of document)"),
             ("[a\n", "F: Expected ']' at the end of a table declaration (at line 1, column 3)"),
             (b"\n\n\xff", "F:3: not UTF-8"),
+            ("a = " + "[" * 10_000, "F: arrays or tables within each other, too deep"),
+            ("a = " + "9" * 10_000, "F: a number with more digits than can be read"),
             (b"#" * (4 * 1024 * 1024 + 1), "F: larger than 4194304 bytes; expected a configuration file"),
         ):
             with self.subTest(words=words):

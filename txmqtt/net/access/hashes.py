@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from hashlib import pbkdf2_hmac, sha512
 from hmac import compare_digest
 from secrets import token_bytes
@@ -60,13 +60,17 @@ class HashError(ValueError):
 
 class _Argon2id:
     _FORM = re.compile(
-        r"\$argon2id\$v=19\$m=([0-9]{1,8}),t=([0-9]{1,4}),p=([0-9]{1,3})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)"
+        r"\$argon2id\$v=19\$m=(0|[1-9][0-9]{0,7}),t=(0|[1-9][0-9]{0,3}),p=(0|[1-9][0-9]{0,2})"
+        r"\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)"
     )
 
     def __init__(self, text: str) -> None:
         found = self._FORM.fullmatch(text)
         if found is None or len(found[4]) < 11 or len(found[5]) < 22:
             raise HashError("expected $argon2id$v=19$m=KIB,t=PASSES,p=LANES$SALT$HASH, salt and hash of 8 and 16 bytes")
+        # What argon2 itself could not read would be found out only when somebody logs in.
+        if not (_is_unpadded(found[4]) and _is_unpadded(found[5])):
+            raise HashError("expected a salt and a hash in base64 without padding, none of them cut off")
         memory, passes, lanes = (int(number) for number in found.group(1, 2, 3))
         if not (8 * lanes <= memory <= MOST_MEMORY and 1 <= passes <= MOST_PASSES and 1 <= lanes <= MOST_LANES):
             raise HashError(
@@ -109,6 +113,16 @@ class _Pbkdf2:
 
     def fits(self, password: bytes) -> bool:
         return compare_digest(pbkdf2_hmac("sha512", password, self._salt, self._iterations), self._wanted)
+
+
+def _is_unpadded(text: str) -> bool:
+    """
+    Whether it is the base64 of some bytes, all of them and no bits besides, without the C{=} at its end.
+    """
+    try:
+        return b64encode(b64decode(text + "=" * (-len(text) % 4))).decode("ascii").rstrip("=") == text
+    except binascii.Error:
+        return False
 
 
 def _decoded(text: str) -> bytes:

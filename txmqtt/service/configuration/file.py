@@ -63,6 +63,10 @@ def load(path: str | os.PathLike[str]) -> Configuration:
         raise ConfigurationError(f"{name}:{line}: not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{name}: {error}") from error
+    except RecursionError as error:  # tomllib has no words of its own for this and the next
+        raise ConfigurationError(f"{name}: arrays or tables within each other, too deep") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: a number with more digits than can be read") from error
     reading = Reading()
     settings = reading.group(Settings, tables)
     lines = Lines(text)
