@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import subprocess
+from http.client import HTTPSConnection
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -164,6 +165,19 @@ class ProxyTests(WalkCase):
         with self.assertRaises(Exception) as caught:
             self.page(walk, port, "https://elsewhere.example")
         self.assertIn("403", repr(caught.exception))
+        self.assertEqual(self.asked(walk, port), 426)  # without Upgrade
+        walk.terminals["Terminal 1, the broker"].press(signal.SIGINT)
+        self.assertEqual(self.asked(walk, port), 502)
+
+    def asked(self, walk: Walk, port: int) -> int:
+        """
+        What somebody is answered who does not speak WebSocket.
+        """
+        context = ssl.create_default_context(cafile=str(walk.folder / "etc" / "nginx" / "server.pem"))
+        connection = HTTPSConnection("localhost", port, timeout=PATIENCE, context=context)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/mqtt")
+        return connection.getresponse().status
 
     def page(self, walk: Walk, port: int, origin: str) -> bytes:
         """
