@@ -21,7 +21,7 @@ from txmqtt.codec.properties import Properties
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.message import Message
 from txmqtt.session.outgoing import Outbound, Outgoing
-from txmqtt.session.sending import repeat_releases
+from txmqtt.session.resending import repeat_releases
 from txmqtt.session.server import ServerSession
 from txmqtt.session.sink import ServerSink
 from txmqtt.session.tickets import DONE, Ticket

@@ -13,7 +13,7 @@ from txmqtt.codec.constants import MAX_PACKET_ID, MQTT5, MQTT31
 from txmqtt.codec.packets import Connect
 from txmqtt.codec.properties import Properties
 from txmqtt.session.client import ClientSession
-from txmqtt.session.sending import repeat_releases
+from txmqtt.session.resending import repeat_releases
 from txmqtt.session.server import ServerSession
 from txmqtt.session.voice import CLOSED
 

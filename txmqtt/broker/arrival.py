@@ -18,7 +18,7 @@ from txmqtt.codec.packets import Connect
 from txmqtt.codec.properties import Properties
 from txmqtt.codec.topics import levels
 from txmqtt.session.outgoing import Outbound, Outgoing
-from txmqtt.session.sending import repeat_releases
+from txmqtt.session.resending import repeat_releases
 from txmqtt.session.server import ServerSession
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from txmqtt.session.client_proof import ClientProof
 from txmqtt.session.incoming import Incoming
 from txmqtt.session.keepalive import Keepalive
 from txmqtt.session.outgoing import Outbound, Outgoing
-from txmqtt.session.sending import repeat_releases
+from txmqtt.session.resending import repeat_releases
 from txmqtt.session.sink import ClientSink, Link
 from txmqtt.session.tickets import Ticket
 from txmqtt.session.turn import Turn

@@ -2,8 +2,8 @@
 One connection's worth of MQTT, seen from one side: reading packets, and the time.
 
 A conversation is fed bytes and told the time; it collects what it has to say (C{Voice}) and keeps its word about QoS 1
-and 2 (C{Sending}, C{Receiving}: one line of classes, no more than a way to read one idea at a time). What each role
-allows and does besides is in C{client} and C{server}. It starts nothing and waits for nothing.
+and 2 (C{Sending}, C{Resending}, C{Receiving}: one line of classes, no more than a way to read one idea at a time). What
+each role allows and does besides is in C{client} and C{server}. It starts nothing and waits for nothing.
 """
 
 from __future__ import annotations

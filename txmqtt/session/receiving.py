@@ -22,7 +22,7 @@ from txmqtt.codec.packets import Ack, Publish
 from txmqtt.codec.properties import Properties
 from txmqtt.session.aliases import ReceivedAliases
 from txmqtt.session.incoming import Incoming
-from txmqtt.session.sending import Sending
+from txmqtt.session.resending import Resending
 from txmqtt.session.sink import Link
 from txmqtt.session.tickets import DONE, WITHHELD, Gate, Held, Ticket
 from txmqtt.session.turn import Turn
@@ -33,7 +33,7 @@ _PUBREC: Final = 0x50020000
 _PUBCOMP: Final = 0x70020000
 
 
-class Receiving(Sending):
+class Receiving(Resending):
     """
     The receiver's half of the acknowledgements.
 
