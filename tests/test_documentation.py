@@ -84,6 +84,14 @@ class DocumentationCase(SynchronousTestCase):
             self.skipTest("no documentation beside the tests")
 
 
+class LookTests(DocumentationCase):
+    def test_contents(self) -> None:
+        """
+        No page has contents of its own: the theme shows them beside it, and where they stood an error.
+        """
+        self.assertEqual([page.name for page in self.pages if ".. contents::" in page.read_text()], [])
+
+
 class OptionTests(DocumentationCase):
     def test_options_exist(self) -> None:
         """
@@ -95,7 +103,7 @@ class OptionTests(DocumentationCase):
             name.removeprefix("--") for command in commands(main) for each in command.params for name in each.opts
         }
         known |= {"now", "prefix", "strict"}  # of systemctl, npm and mypy
-        known |= {"fdname", "system"}  # of systemd-socket-activate and groupadd
+        known |= {"fdname", "system"}  # of systemd-socket-activate and useradd
         known |= {"keyform", "psk", "psk-identity", "tls-engine", "tls-engine-kpass-sha1"}  # of mosquitto_sub only
         known |= {"broker", "all", "known"}  # of tests.conformance
         known |= {"seconds", "jobs", "only", "folder", "replay", "list"}  # of tests.fuzz

@@ -9,7 +9,8 @@ streams to that process, hands signals on, and ends as the program does.
 from __future__ import annotations
 
 import atexit
-import json
+import gc
+import marshal
 import os
 import runpy
 import select
@@ -32,23 +33,26 @@ _NEEDED = (
     *("txmqtt.cli.pub.publishing", "txmqtt.cli.request.command", "txmqtt.cli.retained.gathering"),
     *("txmqtt.cli.sub.listening", "txmqtt.cli.passwd", "txmqtt.cli.configuration", "txmqtt.cli.store"),
     *("twisted.scripts._twistd_unix", "txmqtt._names", "txmqtt.service.tap", "txmqtt.net.access.passwords"),
+    *("txmqtt.cli.main", "txmqtt.cli.formats.template", "txmqtt.cli.formats.json_line", "encodings.idna"),
     *("txmqtt.testing", "txmqtt.service.assembly", "txmqtt.service.metrics", "txmqtt.net.tls", "pytest"),
 )
 
-_SCRIPT = """#!{python} -IS
-import json, os, signal, socket, sys
-if "LISTEN_FDS" in os.environ:  # sockets of systemd are for this process and no other
-    os.environ["PYTHONPATH"] = {home!r}
-    os.execv(sys.executable, {twistd!r} + sys.argv[1:])
-peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+#: It imports what is in the interpreter already, and nothing else: it is started more often than anything here.
+_SCRIPT = """#!{python} -ISE
+import _signal, _socket, marshal, posix, sys
+given = {{key.decode(): value.decode(errors="surrogateescape") for key, value in posix.environ.items()}}
+if "LISTEN_FDS" in given:  # sockets of systemd are for this process and no other
+    posix.execve(sys.executable, {twistd!r} + sys.argv[1:], {{**given, "PYTHONPATH": {home!r}}})
+peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 peer.connect({path!r})
-wish = json.dumps([os.path.basename(sys.argv[0]), sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
-socket.send_fds(peer, [wish], [0, 1, 2])
+streams = b"".join(each.to_bytes(4, sys.byteorder) for each in (0, 1, 2))
+wish = marshal.dumps([sys.argv[0].rpartition("/")[2], sys.argv[1:], posix.getcwd(), given])
+peer.sendmsg([wish], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
 pid = int(peer.recv(20))
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, lambda number, frame: os.kill(pid, number))
+for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+    _signal.signal(number, lambda number, frame: posix.kill(pid, number))
 status = int(peer.recv(20) or b"-9")
-sys.exit(status if status >= 0 else 128 - status)
+posix._exit(status if status >= 0 else 128 - status)
 """
 
 
@@ -87,6 +91,7 @@ def serve(path: str) -> None:
     for module in _NEEDED:
         __import__(module)
     assert "twisted.internet.reactor" not in sys.modules  # one for each program
+    gc.freeze()  # a copy need not look through all of that
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     door.bind(path + ".")
@@ -112,7 +117,7 @@ def _look_after(peer: socket.socket) -> None:
     pid = os.fork()
     if not pid:
         peer.close()
-        name, words, where, surroundings = json.loads(wish)
+        name, words, where, surroundings = marshal.loads(wish)
         _become(name, words, where, surroundings, streams)
     for each in streams:
         os.close(each)

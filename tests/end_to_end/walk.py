@@ -41,6 +41,9 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 #: Ports that pages name.
 PORTS = ("443", "1883", "1884", "8083", "8883", "8884", "9883")
 
+#: A client that connects again may have just begun to wait for longer.
+LONG = 4 * PATIENCE
+
 #: Folders below C{/etc} that pages name; those of the walk stand for them.
 FOLDERS = ("txmqtt", "nginx", "haproxy", "systemd")
 
@@ -126,7 +129,7 @@ class Terminal:
 
     def wait(self) -> None:
         if self.process is not None:
-            self.process.wait(PATIENCE)
+            self.process.wait(LONG)
 
     def press(self, number: int) -> None:
         """
@@ -150,7 +153,7 @@ class Terminal:
             return seen
 
         try:
-            self.read = until(found, repr(line)).end()
+            self.read = until(found, repr(line), LONG).end()
         except AssertionError as error:
             raise AssertionError(f"{line!r}: {error}\n{self.text()[self.read :]}") from None
 
@@ -168,7 +171,11 @@ class Walk:
 
     loud = False
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, path: str = "") -> None:
+        """
+        @param path: the folder of the programs, of an environment in which txmqtt is installed; otherwise they are what
+            is tested here.
+        """
         self.page = DOCS / f"{name}.rst"
         if not self.page.exists():
             raise SkipTest("no documentation beside the tests")
@@ -178,10 +185,13 @@ class Walk:
         self.surroundings = {
             **environment(),
             **{"HOME": str(self.folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-            **{"PATH": f"{programs.folder()}:{os.environ.get('PATH', '')}:/usr/sbin", "COLUMNS": "80"},
+            **{"PATH": f"{path or programs.folder()}:{os.environ.get('PATH', '')}:/usr/sbin", "COLUMNS": "80"},
         }
         for word in ("STATE_DIRECTORY", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "TXMQTT_EXPECT"):
             self.surroundings.pop(word, None)
+        if path:
+            for word in ("PYTHONPATH", "PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+                del self.surroundings[word]
         for name in FOLDERS:
             (self.folder / "etc" / name).mkdir(parents=True)
 
@@ -197,11 +207,16 @@ class Walk:
         """
         What the page says, with the ports and folders of this walk.
         """
+        text = self.with_ports(text)
+        # By its number: where localhost is ::1 first, Twisted needs 0.3 s to find out that nobody listens there.
+        for plain, full in (("mqtt://localhost", "mqtt://127.0.0.1:1883"), ("wss://localhost", "wss://localhost:443")):
+            text = re.sub(rf"{plain}(?![\w.:])", self.with_ports(full), text)
+        return re.sub(rf"/etc/({'|'.join(FOLDERS)})(?![\w-])", rf"{self.folder}/etc/\1", text)
+
+    def with_ports(self, text: str) -> str:
         for port, free in self.ports.items():
             text = re.sub(rf"(?<![\d.]){port}(?!\d)", free, text)
-        for scheme, port in (("mqtt", "1883"), ("wss", "443")):
-            text = re.sub(rf"{scheme}://localhost(?![\w.:])", f"{scheme}://localhost:{self.ports[port]}", text)
-        return re.sub(rf"/etc/({'|'.join(FOLDERS)})(?![\w-])", rf"{self.folder}/etc/\1", text)
+        return text
 
     def as_on_the_page(self, text: str) -> str:
         """
@@ -217,7 +232,7 @@ class Walk:
         """
         port = self.ports["1883"]
         if not re.search(r"(?<!\S)(-L|-p|--port|-h)(?!\S)", text):
-            text = re.sub(r"\b(txmqtt (?:sub|pub|request|retained \w+))(?!\S)", rf"\1 -p {port}", text)
+            text = re.sub(r"\b(txmqtt (?:sub|pub|request|retained \w+))(?!\S)", rf"\1 -h 127.0.0.1 -p {port}", text)
         text = re.sub(r"mqtt-broker(?= *$)", f"mqtt-broker --listen tcp:{port}:interface=127.0.0.1", text)
         return self.here(text)
 
@@ -275,7 +290,7 @@ class Walk:
         """
         process = self.start(command, subprocess.PIPE)
         try:
-            output, _ = process.communicate(timeout=2 * PATIENCE)
+            output, _ = process.communicate(timeout=LONG)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
@@ -291,11 +306,11 @@ class Walk:
             raise AssertionError(f"{self.page.name}: {command}\nprinted\n{text}\nand not\n{said}")
 
 
-def main(name: str) -> None:
+def main(name: str, path: str = "") -> None:
     """
     For who writes a page: follow it, and print what each command prints.
     """
-    walk = Walk(name)
+    walk = Walk(name, path)
     walk.loud = True
     try:
         walk.follow()

@@ -1,5 +1,5 @@
 """
-The second step: an application that stays connected. It measures, and its vent can be opened and closed.
+The second step: an application that stays connected.
 """
 
 from itertools import count
@@ -17,7 +17,8 @@ class Greenhouse(MultiService):
     def __init__(self, reactor, server):
         super().__init__()
         self.thermometer = count(200)  # it is getting warmer
-        self.mqtt = MQTTClientService(server, reactor=reactor, retry=Retry(initial=0.5, maximum=30))
+        retry = Retry(initial=0.5, maximum=5)
+        self.mqtt = MQTTClientService(server, reactor=reactor, retry=retry)
         self.mqtt.observe(self.on_phase)
         self.mqtt.subscribe("greenhouse/vent/set", self.on_vent, qos=1)
         self.mqtt.setServiceParent(self)
@@ -34,14 +35,15 @@ class Greenhouse(MultiService):
 
     def measure(self):
         temperature = next(self.thermometer) / 10
-        sent = self.mqtt.publish("greenhouse/temperature", b"%.1f" % temperature, qos=1, lifetime=600)
-        sent.addErrback(lambda failure: print(f"not sent: {failure.getErrorMessage()}", flush=True))
+        payload = b"%.1f" % temperature
+        sent = self.mqtt.publish("greenhouse/temperature", payload, qos=1, lifetime=600)
+        sent.addErrback(lambda failure: print("not sent:", failure.getErrorMessage(), flush=True))
 
 
 async def main(reactor, server="mqtt://localhost"):
     greenhouse = Greenhouse(reactor, server)
     greenhouse.startService()
-    reactor.addSystemEventTrigger("before", "shutdown", greenhouse.stopService)  # upon Ctrl-C
+    reactor.addSystemEventTrigger("before", "shutdown", greenhouse.stopService)
     await Deferred()
 
 

@@ -1,5 +1,5 @@
 """
-The whole of it: a greenhouse that keeps what it has to say on disk, answers questions, and says goodbye.
+The whole of it: a greenhouse that keeps its word, answers questions, and says goodbye.
 """
 
 from itertools import count
@@ -25,7 +25,7 @@ class Greenhouse(MultiService):
             client_id="greenhouse",  # the store belongs to this name
             store=store,
             will=Will("greenhouse/state", b"lost", qos=1, retain=True),
-            retry=Retry(initial=0.5, maximum=30),
+            retry=Retry(initial=0.5, maximum=5),
         )
         self.mqtt.observe(self.on_phase)
         self.mqtt.subscribe("greenhouse/vent/set", self.on_vent, qos=1)
@@ -62,7 +62,7 @@ class Greenhouse(MultiService):
 
     def say(self, topic, payload):
         sent = self.mqtt.publish(topic, payload, qos=1, retain=True, lifetime=600)
-        sent.addErrback(lambda failure: print(f"not sent: {failure.getErrorMessage()}", flush=True))
+        sent.addErrback(lambda failure: print("not sent:", failure.getErrorMessage(), flush=True))
 
     def stopService(self):
         return Deferred.fromCoroutine(self.leave())
@@ -72,14 +72,14 @@ class Greenhouse(MultiService):
         try:
             await self.mqtt.whenIdle().addTimeout(5, self.reactor)  # until the broker has it all
         except (TimeoutError, MQTTError):
-            print("the broker does not have everything; the rest is in the store", flush=True)
+            print("not everything was sent; the rest is in the store", flush=True)
         await super().stopService()
 
 
 async def main(reactor, server="mqtt://localhost"):
     greenhouse = Greenhouse(reactor, server)
     greenhouse.startService()
-    reactor.addSystemEventTrigger("before", "shutdown", greenhouse.stopService)  # upon Ctrl-C
+    reactor.addSystemEventTrigger("before", "shutdown", greenhouse.stopService)
     await Deferred()
 
 

@@ -1,5 +1,5 @@
 """
-An application that is going to be tested: it sounds an alarm when the door of a fridge is open for too long.
+An application to be tested: an alarm when the door of a fridge is open for too long.
 """
 
 from sys import argv
@@ -32,7 +32,7 @@ class Fridge:
 async def main(reactor, server="mqtt://localhost"):
     fridge = Fridge(reactor, server)
     fridge.mqtt.startService()
-    reactor.addSystemEventTrigger("before", "shutdown", fridge.mqtt.stopService)  # upon Ctrl-C
+    reactor.addSystemEventTrigger("before", "shutdown", fridge.mqtt.stopService)
     await fridge.mqtt.whenClosed()
 
 
