@@ -228,7 +228,9 @@ class WebSocketTests(ConnectTestCase):
         """
         waiting = connect(self.reactor, "ws://127.0.0.1:8083/mqtt", timeout=30)
         factory = self.reactor.tcpClients[-1][2]
-        factory.buildProtocol(None).makeConnection(StringTransport())
+        protocol = factory.buildProtocol(None)
+        assert protocol is not None
+        protocol.makeConnection(StringTransport())
         self.reactor.advance(29)
         self.assertNoResult(waiting)
         self.reactor.advance(1)
