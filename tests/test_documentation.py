@@ -108,6 +108,7 @@ class OptionTests(DocumentationCase):
         known |= {"broker", "all", "known"}  # of tests.conformance
         known |= {"seconds", "jobs", "only", "folder", "replay", "list"}  # of tests.fuzz
         known |= {"quick", "only", "check"}  # of the programs in benchmarks
+        known |= {"only", "short"}  # of tests.coverage
         known |= {"minutes", "python"}  # of benchmarks.soak
         for page in [*self.pages, ROOT / "README.rst"]:
             for name in sorted(set(re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*)", page.read_text()))):
