@@ -65,8 +65,12 @@ from txmqtt.codec.properties import WILL_PROPERTIES, Properties
 from txmqtt.codec.properties import encode as encode_properties
 from txmqtt.codec.topics import SHARE
 
-#: What stands before the packet identifier of an acknowledgement that has nothing more to say, from PUBACK on.
-_SHORT_ACKS: Final = [b"\x40\2", b"\x50\2", b"\x62\2", b"\x70\2"]
+#: What stands before the packet identifier of an acknowledgement that has nothing more to say.
+PUBACK_BYTES: Final = b"\x40\x02"
+PUBREC_BYTES: Final = b"\x50\x02"
+PUBREL_BYTES: Final = b"\x62\x02"
+PUBCOMP_BYTES: Final = b"\x70\x02"
+_BRIEF: Final = [PUBACK_BYTES, PUBREC_BYTES, PUBREL_BYTES, PUBCOMP_BYTES]
 
 PINGREQ_BYTES: Final = b"\xc0\x00"
 PINGRESP_BYTES: Final = b"\xd0\x00"
@@ -181,6 +185,15 @@ def identifier(packet_id: int) -> bytes:
     return pair(packet_id)
 
 
+def brief(beginning: bytes, packet_id: int) -> bytes:
+    """
+    An acknowledgement that says no more than that it went well, which is the same in all versions.
+
+    @param beginning: what stands before its packet identifier: C{PUBACK_BYTES} and so on.
+    """
+    return b"%b%b%b" % (beginning, BYTES[packet_id >> 8], BYTES[packet_id & 255])
+
+
 def ack(kind: int, packet_id: int, reason: int, properties: Properties | None, version: int) -> bytes:
     """
     PUBACK, PUBREC, PUBREL or PUBCOMP, in the shortest form there is.
@@ -190,7 +203,7 @@ def ack(kind: int, packet_id: int, reason: int, properties: Properties | None, v
     if not 0 < packet_id <= MAX_PACKET_ID:
         raise bad_packet_id(packet_id, kind)
     if reason == 0 and properties is None:
-        return _SHORT_ACKS[kind - PUBACK] + pair(packet_id)
+        return brief(_BRIEF[kind - PUBACK], packet_id)
     first = 0x62 if kind == PUBREL else kind << 4
     check_reason(reason, kind, version)
     if properties is None:

@@ -13,9 +13,8 @@ Receive Maximum; when withheld messages have taken it all, nothing could come an
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
-from txmqtt.codec import reasons
+from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import MAX_PACKET_ID, MQTT5, PUBACK, PUBCOMP, PUBREC
 from txmqtt.codec.errors import RemoteProtocolError
 from txmqtt.codec.packets import Ack, Publish
@@ -26,11 +25,6 @@ from txmqtt.session.resending import Resending
 from txmqtt.session.sink import Link
 from txmqtt.session.tickets import DONE, WITHHELD, Gate, Held, Ticket
 from txmqtt.session.turn import Turn
-
-#: The beginnings of acknowledgements that say no more than that it went well: alike in all versions.
-_PUBACK: Final = 0x40020000
-_PUBREC: Final = 0x50020000
-_PUBCOMP: Final = 0x70020000
 
 
 class Receiving(Resending):
@@ -73,7 +67,7 @@ class Receiving(Resending):
             ticket = self._published(packet)
             if ticket.done and (gate is None or gate.empty):
                 if ticket.reason == reasons.SUCCESS:
-                    self.send((_PUBACK | packet.packet_id).to_bytes(4, "big"))
+                    self.send(encode.brief(encode.PUBACK_BYTES, packet.packet_id))
                 else:
                     self._let_puback(packet.packet_id, ticket.reason)
                 return
@@ -159,7 +153,7 @@ class Receiving(Resending):
 
     def _let_puback(self, packet_id: int, reason: int) -> None:
         if reason == reasons.SUCCESS:
-            self.send((_PUBACK | packet_id).to_bytes(4, "big"))
+            self.send(encode.brief(encode.PUBACK_BYTES, packet_id))
             return
         if reason == WITHHELD:
             self._withhold(packet_id)
@@ -177,7 +171,7 @@ class Receiving(Resending):
 
     def _let_pubrec(self, packet_id: int, reason: int) -> None:
         if reason == reasons.SUCCESS:
-            self.send((_PUBREC | packet_id).to_bytes(4, "big"))
+            self.send(encode.brief(encode.PUBREC_BYTES, packet_id))
             return
         if reason == WITHHELD:
             self._withhold(packet_id)
@@ -203,7 +197,7 @@ class Receiving(Resending):
                 ticket = self._released(packet_id)
         gate = self._pubcomps
         if reason == reasons.SUCCESS:
-            frame = (_PUBCOMP | packet_id).to_bytes(4, "big")
+            frame = encode.brief(encode.PUBCOMP_BYTES, packet_id)
         else:
             frame = self._ack_frame(PUBCOMP, packet_id, reason)
         if ticket.done and not ticket.failed and (gate is None or gate.empty):

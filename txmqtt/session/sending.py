@@ -8,7 +8,6 @@ until somebody above has on record that they leave.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import MQTT5, PUBREL
@@ -22,9 +21,6 @@ from txmqtt.session.sink import Link
 from txmqtt.session.tickets import DONE, Gate, Held, Ticket
 from txmqtt.session.turn import Turn
 from txmqtt.session.voice import OPEN, Voice
-
-#: The beginning of a PUBREL that says no more than that it went well: alike in all versions.
-_PUBREL: Final = 0x62020000
 
 
 class Sending(Voice):
@@ -272,7 +268,7 @@ class Sending(Voice):
         if reason >= reasons.FAILURE:
             self._not_kept(reason)
             return
-        self.send((_PUBREL | packet_id).to_bytes(4, "big"))
+        self.send(encode.brief(encode.PUBREL_BYTES, packet_id))
         item = self.outgoing.get(packet_id) if self.outgoing is not None else None
         if item is not None:
             item.sent_at = self.turn.now
