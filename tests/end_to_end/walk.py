@@ -187,7 +187,8 @@ class Walk:
             **{"HOME": str(self.folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             **{"PATH": f"{path or programs.folder()}:{os.environ.get('PATH', '')}:/usr/sbin", "COLUMNS": "80"},
         }
-        for word in ("STATE_DIRECTORY", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "TXMQTT_EXPECT"):
+        elsewhere = ("CI", "BUILD_NUMBER")  # where these are set pytest prints more than people see
+        for word in ("STATE_DIRECTORY", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "TXMQTT_EXPECT", *elsewhere):
             self.surroundings.pop(word, None)
         if path:
             for word in ("PYTHONPATH", "PYTEST_DISABLE_PLUGIN_AUTOLOAD"):

@@ -145,9 +145,9 @@ class PacketIdTests(ClientCase):
         self.ignore(client.publish("kept", b"", 2), client.subscribe("kept"))
         peer.expect(PUBLISH, packet_id=1)
         peer.expect(SUBSCRIBE, packet_id=2)
-        client.session.books.ids._last = 65_533  # 65,000 answered messages take seconds
+        client.session.books.ids._last = 253  # while few are in use, 255 is the last
         self.ignore(*(client.publish("t", b"", 1) for _ in range(4)))
-        self.assertEqual([peer.expect(PUBLISH).packet_id for _ in range(4)], [65_534, 65_535, 3, 4])
+        self.assertEqual([peer.expect(PUBLISH).packet_id for _ in range(4)], [254, 255, 3, 4])
 
     @states("MQTT311 2.3.1", "MQTT5 2.2.1")
     def test_zero(self) -> None:
