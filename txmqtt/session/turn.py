@@ -7,10 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mypy_extensions import mypyc_attr
+
 if TYPE_CHECKING:
     from txmqtt.session.voice import Voice
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Later:
     """
     Something that is done when the turn ends, because it must not be done in the middle of something else.
