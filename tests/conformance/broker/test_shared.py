@@ -8,7 +8,7 @@ from tests.conformance.case import EXPIRY, BrokerCase
 from tests.conformance.peer import Peer, field
 from tests.conformance.states import states
 from txmqtt.codec.constants import PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK
-from txmqtt.codec.packets import Ack, Pingreq
+from txmqtt.codec.packets import Ack, Disconnect, Pingreq
 
 #: What looks like a shared subscription and is none.
 BAD_NAMES = ("$share//t", "$share//", "$share//#")
@@ -150,7 +150,8 @@ class MemberTests(BrokerCase):
                 for peer in (first, second):
                     peer.subscribe("$share/g/t", qos=1)
                 if name == "leaves":
-                    first.leave()
+                    first.say(Disconnect())
+                    first.closed()
                 else:
                     self.assertEqual(first.unsubscribe("$share/g/t"), [0])
                 for _ in range(4):
