@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from txmqtt.codec import encode
+from txmqtt.codec.errors import RemoteProtocolError
 from txmqtt.codec.packets import Connect, Pingreq, Publish
 from txmqtt.testing.record import Record
 
@@ -32,3 +33,13 @@ class RecordTests(SynchronousTestCase):
             record.add(encode.publish(b"t", bytes(500_000), 0, False, False, 0, None, 4))
         self.assertLess(len(record._bytes), 1_000_000)
         self.assertEqual([len(each.payload) for each in record.look() if isinstance(each, Publish)], [500_000] * 3)
+
+    def test_no_mqtt(self) -> None:
+        """
+        What is no MQTT is told whoever looks, never who says it, however much it is; and it is not kept.
+        """
+        record = Record()
+        for _ in range(5):
+            record.add(bytes(500_000))
+        self.assertLess(len(record._bytes), 1_000_001)
+        self.assertRaises(RemoteProtocolError, record.look)

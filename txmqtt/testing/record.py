@@ -5,8 +5,10 @@ What one side of a connection has said, as packets, for a test to look at.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 
 from txmqtt.codec.decode import Decoder
+from txmqtt.codec.errors import ProtocolError
 from txmqtt.codec.packets import Packet
 
 #: So many packets are remembered of one side.
@@ -38,7 +40,8 @@ class Record:
         """
         self._bytes += data
         if len(self._bytes) > _KEPT:
-            self.look()
+            with suppress(ProtocolError):  # which is told whoever looks, and not whoever speaks
+                self.look()
 
     def look(self) -> list[Packet]:
         """
