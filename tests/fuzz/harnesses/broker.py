@@ -168,7 +168,8 @@ def play(data: bytes, make: Make) -> None:
             assert world.broker.stats.half_open == 0, "somebody is neither let in nor let go"
             for connection in world.connections:
                 connection.cut()
-            world.advance(policy.max_session_expiry + 1)
+            # After a restart a will, and the session that it is of, are given a while longer for the client to return.
+            world.advance(max(policy.max_session_expiry, policy.will_grace) + 1)
             _within_bounds(world, policy)
             stats = world.broker.stats
             left = (stats.sessions, stats.queued, stats.queued_bytes)
