@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.codec.strategies import brief, versioned_packets
 from tests.vectors import spell
 from tests.vectors.good import GOOD
-from txmqtt.codec import encode
+from txmqtt.codec import encode, fields
 from txmqtt.codec.constants import PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL
 from txmqtt.codec.decode import Decoder
 from txmqtt.codec.errors import LocalProtocolError
@@ -225,7 +225,7 @@ class PublishTests(SynchronousTestCase):
         Any packet identifier stands in its two bytes, whether it is a common one or not.
         """
         for packet_id in (1, 255, 256, 65_535):
-            self.assertEqual(encode.identifier(packet_id), packet_id.to_bytes(2, "big"))
+            self.assertEqual(fields.pair(packet_id), packet_id.to_bytes(2, "big"))
 
 
 class AckTests(SynchronousTestCase):

@@ -178,13 +178,6 @@ def publish_head(first: int, topic: bytes, tail: bytes, id_size: int) -> bytes:
     return b"".join((header(first, remaining), pair(size), topic))
 
 
-def identifier(packet_id: int) -> bytes:
-    """
-    A packet identifier, to stand between the head and the tail of a PUBLISH.
-    """
-    return pair(packet_id)
-
-
 def brief(beginning: bytes, packet_id: int) -> bytes:
     """
     An acknowledgement that says no more than that it went well, which is the same in all versions.

@@ -14,7 +14,7 @@ from mypy_extensions import mypyc_attr
 from txmqtt.codec.constants import MAX_PACKET_ID
 
 #: While no more than half of these are in use, no others are handed out: numbers up to here are ready made in Python,
-#: and so are their bytes (C{encode.IDENTIFIERS}).
+#: and so are their bytes (C{fields.PAIRS}).
 _SMALL: Final = 255
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from txmqtt.codec import encode, reasons
 from txmqtt.codec.constants import MQTT5, PUBREL
 from txmqtt.codec.errors import RemoteProtocolError
+from txmqtt.codec.fields import pair
 from txmqtt.codec.packets import Ack
 from txmqtt.codec.properties import Properties
 from txmqtt.session.aliases import SentAliases
@@ -117,7 +118,7 @@ class Sending(Voice):
         message = item.message
         turn = self.turn
         first = 0x30 | item.qos << 1 | item.retain | item.sent << 3
-        packet_id = encode.identifier(item.packet_id)
+        packet_id = pair(item.packet_id)
         if self.sent_aliases is not None:
             head, tail = self._aliased(first, message, item.identifiers)
         else:
